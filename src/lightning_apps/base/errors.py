@@ -1,0 +1,127 @@
+"""Every error of the framework, in one tree.  Knows nothing of what raises them.
+
+    LightningError                     root: catch this to catch all that is ours
+    ├── UsageError                     said on the terminal in one sentence, without a traceback; `exit_code`
+    │   ├── AppLoadError               the app file cannot be turned into an app (also MisconfigurationException)
+    │   ├── UnknownEngine, MissingExtra
+    │   └── PortInUse
+    ├── ComponentError                 a component is written or used in a way that cannot work
+    │   ├── AttributeNotDeclared       (AttributeError) a public attribute was not set in `__init__`
+    │   ├── CannotKeep                 (AttributeError) a value that cannot be part of the state
+    │   ├── InitForgotten              (AttributeError) `super().__init__()` was not called
+    │   ├── RunMissing                 (TypeError) no `run` method
+    │   ├── AlreadyAttached, NotAttached
+    │   ├── CannotSend                 (TypeError) call arguments or a result that cannot travel
+    │   └── WrongPlace                 (RuntimeError) asked for in the wrong process or thread
+    ├── ScheduleError                  (ValueError) an invalid cron pattern
+    ├── StateMismatch                  a saved state does not fit the components
+    ├── EngineError                    an engine could not do what it was asked for
+    └── ProtocolError                  the other end of a link said something impossible
+
+Control flow that user code must not swallow derives from BaseException instead: `Blocked`, `AppExit`, `WorkStopped`.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlreadyAttached", "AppExit", "AppLoadError", "AttributeNotDeclared", "Blocked", "CannotKeep", "CannotSend",
+    "ComponentError", "EngineError", "InitForgotten", "LightningError", "MissingExtra", "NotAttached", "PortInUse",
+    "ProtocolError", "RunMissing", "ScheduleError", "StateMismatch", "UnknownEngine", "UsageError", "WorkStopped",
+    "WrongPlace",
+]  # fmt: skip
+
+
+class LightningError(Exception):
+    """The root of everything this framework raises on purpose."""
+
+
+class UsageError(LightningError):
+    """Something to say in one sentence on the terminal; the process then ends with `exit_code`."""
+
+    exit_code = 1
+
+
+class AppLoadError(UsageError):
+    """The app file cannot be turned into one app."""
+
+
+class UnknownEngine(UsageError):
+    """No engine has this name."""
+
+    exit_code = 2
+
+
+class MissingExtra(UsageError):
+    """An optional dependency is needed; the sentence holds the pip line."""
+
+
+class PortInUse(UsageError):
+    """The port that was asked for is taken."""
+
+
+class ComponentError(LightningError):
+    """A component is written or used in a way that cannot work."""
+
+
+class AttributeNotDeclared(ComponentError, AttributeError):
+    """A public attribute was set that `__init__` had not set."""
+
+
+class CannotKeep(ComponentError, AttributeError):
+    """A value that cannot be part of the state."""
+
+
+class InitForgotten(ComponentError, AttributeError):
+    """`super().__init__()` was not called before state was set."""
+
+
+class RunMissing(ComponentError, TypeError):
+    """A work, or the root flow, without a `run` method."""
+
+
+class AlreadyAttached(ComponentError, AttributeError):
+    """A component that already lives elsewhere in the tree, or a place in the tree that is already taken."""
+
+
+class NotAttached(ComponentError, AttributeError):
+    """A component that is in no tree was asked for something that needs one."""
+
+
+class CannotSend(ComponentError, TypeError):
+    """Arguments or a result that cannot travel between processes."""
+
+
+class WrongPlace(ComponentError, RuntimeError):
+    """Something was asked for in a process, thread or moment where it cannot be had."""
+
+
+class ScheduleError(LightningError, ValueError):
+    """An invalid cron pattern."""
+
+
+class StateMismatch(LightningError, ValueError):
+    """A saved state does not fit the components."""
+
+
+class EngineError(LightningError):
+    """An engine could not do what it was asked for."""
+
+
+class ProtocolError(LightningError):
+    """The other end of a link said something impossible."""
+
+
+class Blocked(BaseException):
+    """The flow waits for a work.  Not an Exception, so that an app's own `except Exception` lets it through."""
+
+
+class AppExit(BaseException):
+    """`flow.stop()` (`failed=False`) or `flow.fail()` (`failed=True`): the app ends after this turn."""
+
+    def __init__(self, message: str = "", *, failed: bool = False) -> None:
+        super().__init__(message)
+        self.failed = failed
+
+
+class WorkStopped(BaseException):
+    """The work was stopped while its `run` was under way; raised inside `run` so that `finally` blocks run."""

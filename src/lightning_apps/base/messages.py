@@ -1,0 +1,286 @@
+"""The vocabulary: everything that enters or leaves the coordinator, or travels on a link, is one of these frozen values.
+
+    worker → host   Hello, Changed, Moved, Ready                        (numbered by an offset; `Said` in the host)
+    host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
+    engine → host   Started, Waiting, Refused, Exited
+    hub → host      Attached, Detached, Said
+    web → host      Asked
+    coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+
+PROTOCOL = 1  # raised whenever a message changes its shape
+
+SET, DELETE, SPLICE, UPDATE = 0, 1, 2, 3
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One path took one value.
+
+    Attributes:
+        path: attribute name, then keys of dictionaries or indices of lists.
+        op: SET (value), DELETE, SPLICE of a list (value = [index, removed, [inserted …]]), UPDATE of a set
+            (value = [[added …], [removed …]]).
+    """
+
+    path: tuple[Any, ...]
+    op: int
+    value: Any = None
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """What went wrong in a call: a sentence, the user's part of the traceback, the class of the exception."""
+
+    reason: str
+    message: str
+    kind: str = ""
+    exit_code: int | None = None
+
+
+# worker → host ------------------------------------------------------------------------------------------
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """First words of a worker: who it is, and what it still has to say (offsets below `first` are acknowledged)."""
+
+    place: str
+    token: str
+    pid: int
+    generation: int = 0
+    first: int = 1
+    protocol: int = PROTOCOL
+
+
+class Changed(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """State moved in the work, which had seen the host's changes up to version `seen`."""
+
+    seen: int
+    changes: tuple[Change, ...]
+
+
+class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """A call reached a stage (running, succeeded, failed, stopped) at wall time `at`."""
+
+    ordinal: int
+    attempt: int
+    stage: str
+    at: float
+    value: Any = None
+    failure: Failure | None = None
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """`on_start` has run; the worker takes calls."""
+
+    at: float
+    failure: Failure | None = None
+
+
+FromWorker = Union[Hello, Changed, Moved, Ready]
+
+# host → worker ------------------------------------------------------------------------------------------
+
+
+class Welcome(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """The answer to Hello: the whole state of the work at `version`, and up to which offset the host has heard it."""
+
+    generation: int
+    version: int
+    state: dict[str, Any]
+    heard: int = 0
+    port: int = 0
+    running: int = 0  # ordinal of the call the host believes to be under way; 0: none
+
+
+class Changes(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The flow changed the work's state; the host had heard the worker up to offset `heard` when it did."""
+
+    version: int
+    heard: int
+    changes: tuple[Change, ...]
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Run this call now.  `arguments` is a pickle of (args, kwargs)."""
+
+    ordinal: int
+    attempt: int
+    arguments: bytes
+
+
+class Whole(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """A splice could not be applied: say the whole value at `path` again."""
+
+    version: int
+    path: tuple[Any, ...]
+
+
+class Acknowledged(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """Everything up to this offset is recorded and may be forgotten."""
+
+    offset: int
+
+
+class Rejected(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """This worker is not wanted (any more): it ends itself."""
+
+    reason: str
+
+
+ToWorker = Union[Welcome, Changes, Run, Whole, Acknowledged, Rejected]
+
+# events: what happened ------------------------------------------------------------------------------------
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A worker said something: its `offset`-th message, as received (`raw`) and as understood."""
+
+    place: str
+    offset: int
+    message: Union[Changed, Moved, Ready]
+    raw: bytes = b""
+
+
+class Attached(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """A worker dialled in and was admitted."""
+
+    place: str
+    pid: int
+
+
+class Detached(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """The link of a worker is gone.  That is not its death."""
+
+    place: str
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """The engine has started the process."""
+
+    place: str
+    pid: int
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """The engine cannot place it yet: why, and which places hold what it needs."""
+
+    place: str
+    reason: str
+    holders: tuple[str, ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """The engine can never place it."""
+
+    place: str
+    reason: str
+
+
+class Exited(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """The process is gone for certain: its exit code or the signal that ended it; `lost` with its machine."""
+
+    place: str
+    code: int | None = None
+    signal: int | None = None
+    lost: bool = False
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """An HTTP route or a command asks for a method of a flow."""
+
+    id: str
+    component: str
+    method: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+
+
+Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, Asked]
+
+# effects: what to do --------------------------------------------------------------------------------------
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Have the engine place a worker for this work."""
+
+    work: str
+    place: str
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Say something to the worker at this place."""
+
+    place: str
+    message: ToWorker
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """End the worker at this place; `delete`: and remove its files."""
+
+    place: str
+    delete: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to an `Asked`."""
+
+    id: str
+    value: Any = None
+    error: BaseException | None = None
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """The app ends: `code` is the exit code, `message` goes to stderr."""
+
+    code: int
+    message: str = ""
+
+
+class Say(msgspec.Struct, frozen=True):
+    """Tell the person at the terminal something; `once`: only the first time."""
+
+    level: str
+    message: str
+    once: bool = False
+
+
+Effect = Union[Place, Send, Stop, Reply, Exit, Say]
+
+
+class Record(msgspec.Struct, array_like=True):
+    """What one turn changed, as stored: what came in as the received bytes, what the flow changed, calls and timers.
+
+    Attributes:
+        turn: number of the turn.
+        at: wall time in seconds.
+        received: (place, offset, raw) of every `Said`, in order; raw is a `FromWorker` frame without its header.
+        events: the other events, in order.
+        changes: (component, encoded Change) of everything the flow changed, in order.
+        calls: encoded entries of the calls that were opened or moved.
+        timers: schedules that fired, key to due time.
+    """
+
+    turn: int
+    at: float
+    received: list[tuple[str, int, bytes]] = []
+    events: list[Event] = []
+    changes: list[tuple[str, bytes]] = []
+    calls: list[Any] = []
+    timers: dict[str, float] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether the turn changed nothing at all."""
+        return not (self.received or self.events or self.changes or self.calls or self.timers)
+
+
+class Outcome(msgspec.Struct):
+    """What a turn leads to: write the record first, then perform the effects in order."""
+
+    record: Record
+    effects: list[Effect]

@@ -1,0 +1,123 @@
+"""Every setting, its default and the variable that changes it.  The only module that reads or writes the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .errors import UsageError
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How an app is run.  Each field `x_y` is also the variable `LIGHTNING_X_Y`; options of the command line come first."""
+
+    engine: str = "local"
+    start_method: str = "zygote"  # or "spawn": a fresh interpreter executes the app file again
+    link: str = "unix"  # or "tcp": loopback, for systems without unix sockets
+    watch: str = "inotify"  # or "poll": how logs are followed
+    portable: bool = False  # forces every portable way at once: spawn, tcp, poll, no pidfd, no subreaper
+    grace: float = 10.0  # seconds between SIGTERM and SIGKILL
+    orphan_limit: float = 30.0  # seconds a worker lives on without host and keeper
+    gpus: str | None = None  # "0,1": what may be given out; "" for none; None: ask nvidia-smi when one is wanted
+    run_dir: str | None = None  # where run folders are made; default: .lightning-runs in the current folder
+    home: str | None = None  # the user's own folder of this framework; also the default place of run folders
+    log_level: str = "info"
+    log_format: str = "text"  # or "json"
+    log_prefix: str = "auto"  # "auto": on a terminal only; "always"; "never"
+    tick: float | None = None  # seconds: wake the flow this often, for apps that poll
+    call_history: int = 1000  # settled calls kept per work with all their details
+    lost_limit: int = 5  # deliveries of one call that may be lost with their machine
+    slow_turn: float = 1.0  # seconds after which a turn is named as too long
+    pace_after: int = 100  # self-made turns in a row after which the flow is paced
+    pace_fastest: float = 0.001  # seconds between paced turns at first
+    pace_slowest: float = 0.1  # seconds between paced turns at last
+    host: str = "127.0.0.1"
+    port: int | None = None
+    open_ui: bool = True
+    with_server: bool = True
+    blocking: bool = False
+    name: str = ""
+    argv: tuple[str, ...] = ()  # the app's own arguments
+    env: tuple[tuple[str, str], ...] = ()  # --env K=V
+    secrets: tuple[tuple[str, str], ...] = ()  # resolved; never logged or stored
+
+    def portable_ways(self) -> Settings:
+        """These settings with every portable way forced, if `portable` is set or this is not Linux."""
+        if self.portable or not sys.platform.startswith("linux"):
+            return msgspec.structs.replace(self, portable=True, start_method="spawn", link="tcp", watch="poll")
+        return self
+
+
+KINDS: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+FROM_ENVIRONMENT = sorted(set(KINDS) - {"argv", "env", "secrets", "blocking", "with_server", "open_ui", "name"})
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Defaults, then `LIGHTNING_*` variables, then `overrides` that are not None.
+
+    Raises:
+        UsageError: a variable whose value does not fit its setting.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for name in FROM_ENVIRONMENT:
+        variable = f"LIGHTNING_{name.upper()}"
+        if variable in environ:
+            values[name] = _convert(variable, environ[variable], KINDS[name])
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    return Settings(**values).portable_ways()
+
+
+def _convert(variable: str, text: str, kind: Any) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{variable}={text!r} cannot be used: {error}.") from None
+
+
+def environ() -> dict[str, str]:
+    """A copy of this process's environment."""
+    return dict(os.environ)
+
+
+def export(values: Mapping[str, str]) -> None:
+    """Put variables into this process's environment, for user code and child processes."""
+    os.environ.update(values)
+
+
+def withdraw(*names: str) -> None:
+    """Remove variables from this process's environment."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
+def colour_wanted(is_terminal: bool) -> bool:
+    """Colours only on a terminal, and never with NO_COLOR (https://no-color.org)."""
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def user_home() -> str:
+    """The folder of this framework's own user files: LIGHTNING_HOME, else ~/.lightning-apps."""
+    return os.environ.get("LIGHTNING_HOME") or os.path.join(os.path.expanduser("~"), ".lightning-apps")
+
+
+def runtime_dir() -> str:
+    """Where sockets live: XDG_RUNTIME_DIR if it is there, else the temporary folder."""
+    import tempfile
+
+    wanted = os.environ.get("XDG_RUNTIME_DIR", "")
+    return wanted if wanted and os.path.isdir(wanted) and os.access(wanted, os.W_OK) else tempfile.gettempdir()
+
+
+def node_address() -> str:
+    """The address other machines reach this one by; the older framework's variable, else loopback."""
+    return os.environ.get("LIGHTNING_NODE_PRIVATE_IP") or "127.0.0.1"
+
+
+def public_address() -> str:
+    """The address the world reaches this machine by, empty if unknown; the older framework's variable."""
+    return os.environ.get("LIGHTNING_NODE_IP", "")

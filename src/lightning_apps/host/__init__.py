@@ -1,0 +1,1 @@
+"""The flow's process and what surrounds it: loop, loader, keeper, zygote."""

@@ -1,0 +1,1 @@
+"""What users subclass: flows, works, structures, apps.  Knows nothing of processes, sockets or clocks."""

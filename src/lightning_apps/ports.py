@@ -1,0 +1,110 @@
+"""The shapes of the outside, on one page: what the host needs from engines, links, journals and clocks.  No behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from .base.messages import Event, Record
+
+Report = Callable[[Event], None]
+Watch = Callable[[int, Callable[[], None]], None]  # call this whenever that file descriptor can be read
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """An order to place one worker; a worker is identified by `place`, never by its work's name.
+
+    Attributes:
+        place: "root.train@3": the work's name and the number of the placement, which only grows.
+        work: the work's name in the tree.
+        address: where the hub listens: "unix:/path" or "tcp:host:port".
+        token: admits one link of this place.
+        env: variables of this worker beyond the app's own.
+        start_method: "zygote" (forked from the process that executed the app file) or "spawn".
+        cwd, argv, app_file: the app's surroundings; `app_file` is "" for an app without a file.
+        out, err: files the worker's output goes to; "" for the terminal.
+        pickled: the component, where it could be pickled; else it is taken by name from the tree the app file built.
+        cpus, memory (bytes), devices: what it asks for by number; None: nothing.
+        wish_devices: GPUs it would like (an older name such as "gpu"); it runs without them too.
+        orphan_limit: seconds it lives on when host and keeper are gone.
+    """
+
+    place: str
+    work: str
+    address: str
+    token: str
+    env: dict[str, str] = {}
+    start_method: str = "zygote"
+    cwd: str = ""
+    argv: tuple[str, ...] = ()
+    app_file: str = ""
+    out: str = ""
+    err: str = ""
+    pickled: bytes | None = None
+    cpus: float | None = None
+    memory: int | None = None
+    devices: int | None = None
+    wish_devices: int = 0
+    orphan_limit: float = 30.0
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What an engine knows of a place: "pending", "running", "exited", "lost" or "unknown" (which is not dead)."""
+
+    state: str
+    code: int | None = None
+    signal: int | None = None
+
+
+class Engine(Protocol):
+    """Starts, observes and ends processes; nothing else.  Everything it learns it reports as an event."""
+
+    name: str
+    promises: frozenset[str]  # of "isolation", "signals", "devices"
+
+    def open(self, report: Report, watch: Watch) -> None:
+        """Begin; `report` may be called from any thread."""
+
+    def place(self, order: Placement) -> None:
+        """Returns at once; idempotent on `order.place`.  Leads to Started, Waiting or Refused."""
+
+    def stop(self, place: str, grace: float) -> None:
+        """Returns at once; leads to Exited when process and descendants are gone."""
+
+    def observe(self, place: str) -> Observed:
+        """What is known of a place now."""
+
+    def close(self, grace: float) -> None:
+        """End every place and return when nothing is left."""
+
+
+class Journal(Protocol):
+    """Where records go before their effects happen."""
+
+    def append(self, record: Record) -> None:
+        """Keep one turn's record; returns when it is kept."""
+
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch; may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+
+class Link(Protocol):
+    """One end of a conversation: framed messages in order, with offsets."""
+
+    def send(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Hooks = dict[str, Callable[..., Any]]

@@ -1,0 +1,1 @@
+"""How two processes speak: frames, links and the hub.  Knows messages, not what they are about."""

@@ -1,0 +1,1 @@
+"""A work's process: its half of the conversation with the host."""
