@@ -1,0 +1,28 @@
+"""Apps made of flows and works.  Importing this claims the names `lightning` and `lightning_app`, and loads nothing else.
+
+Every interpreter of an environment imports this file at its start (a `.pth` line does), so it has to stay cheap.
+"""
+
+from __future__ import annotations
+
+from . import finder
+
+__version__ = "0.1.0"
+__all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__", "structures"]
+
+finder.install()
+
+
+def __getattr__(name: str) -> object:
+    """The names of `lightning.app`, loaded when they are first asked for."""
+    if name in __all__:
+        from importlib import import_module
+
+        value: object = getattr(import_module("lightning.app"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

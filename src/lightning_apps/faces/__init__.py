@@ -1,0 +1,1 @@
+"""The import paths that people use, one file each: explicit re-exports, no logic."""
