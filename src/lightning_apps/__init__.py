@@ -1,13 +1,14 @@
-"""Apps made of flows and works.  Importing this claims the names `lightning` and `lightning_app`, and loads nothing else.
+"""Apps made of flows and works.  Importing this claims the names `lightning` and `lightning_app`, nothing else.
 
 Every interpreter of an environment imports this file at its start (a `.pth` line does), so it has to stay cheap.
 """
 
-from __future__ import annotations
+import os
 
 from . import finder
 
 __version__ = "0.1.0"
+PROJECT_ROOT = os.path.dirname(os.path.abspath(__file__))
 __all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__", "structures"]
 
 finder.install()

@@ -10,14 +10,13 @@ The training library has a `lightning` of its own, and both must work in one env
     lightning.storage …  `lightning.app.storage` …, spellings of early versions
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import InspectLoader
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
@@ -42,15 +41,17 @@ TRAINING_NAMES = {
     "Trainer": "pytorch_lightning",
     "seed_everything": "lightning_fabric",
 }
-HOW_TO_GET = "belongs to the training library, which is not installed here: `pip install lightning` adds it beside this one"
+HOW_TO_GET = (
+    "belongs to the training library, which is not installed here: `pip install lightning` adds it beside this one"
+)
 
 
 class NameFinder:
     """A meta path finder for the two names, asked before all others and silent about anything else."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Where `fullname` is, or None where the usual finders shall look.
 
         Raises:
@@ -76,38 +77,40 @@ class Alias:
     def __init__(self, real: str) -> None:
         self.real = real
 
-    def create_module(self, spec: ModuleSpec) -> None:
+    def create_module(self, spec: "ModuleSpec") -> None:
         """The usual empty module; it is replaced at once."""
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         """Put the real module in the place of this one."""
         from importlib import import_module
 
         sys.modules[module.__name__] = import_module(self.real)
 
-    def get_code(self, fullname: str) -> CodeType | None:
+    def get_code(self, fullname: str) -> "CodeType | None":
         """The real module's code, for `python -m`."""
         from importlib.util import find_spec
 
         spec = find_spec(self.real)
-        return spec.loader.get_code(self.real) if spec is not None and hasattr(spec.loader, "get_code") else None
+        get_code = getattr(spec and spec.loader, "get_code", None)
+        return get_code(self.real) if get_code else None
 
 
 class Training:
     """Executes the training library's `lightning/__init__.py` beside our face, under its own name."""
 
-    def __init__(self, spec: ModuleSpec) -> None:
+    def __init__(self, spec: "ModuleSpec") -> None:
         self.spec = spec
 
-    def create_module(self, spec: ModuleSpec) -> None:
+    def create_module(self, spec: "ModuleSpec") -> None:
         """The usual empty module."""
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         """Run it as it would run at home: its name, file, path and loggers are those of `lightning`."""
         module.__name__ = module.__package__ = "lightning"
         module.__file__ = self.spec.origin
         module.__path__ = list(self.spec.submodule_search_locations or ())
-        exec(self.spec.loader.get_code("lightning"), module.__dict__)  # type: ignore[union-attr]
+        loader: InspectLoader = self.spec.loader  # type: ignore[assignment]
+        exec(loader.get_code("lightning"), module.__dict__)  # type: ignore[arg-type]
 
 
 def install() -> None:
@@ -116,7 +119,7 @@ def install() -> None:
         sys.meta_path.insert(0, NameFinder())
 
 
-def beneath(fullname: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
+def beneath(fullname: str, path: "Sequence[str] | None" = None) -> "ModuleSpec | None":
     """What `fullname` would be without us."""
     for finder in sys.meta_path:
         if not isinstance(finder, NameFinder) and hasattr(finder, "find_spec"):
@@ -126,7 +129,7 @@ def beneath(fullname: str, path: Sequence[str] | None = None) -> ModuleSpec | No
     return None
 
 
-def _face() -> ModuleSpec | None:
+def _face() -> "ModuleSpec | None":
     from importlib.util import spec_from_file_location
 
     other = beneath("lightning")
@@ -134,10 +137,12 @@ def _face() -> ModuleSpec | None:
         return None  # a file lightning.py of the user's own: nothing of ours
     folder = os.path.join(os.path.dirname(__file__), "faces", "lightning")
     locations = [folder, *(other.submodule_search_locations or () if other else ())]
-    return spec_from_file_location("lightning", os.path.join(folder, "__init__.py"), submodule_search_locations=locations)
+    return spec_from_file_location(
+        "lightning", os.path.join(folder, "__init__.py"), submodule_search_locations=locations
+    )
 
 
-def _training() -> ModuleSpec | None:
+def _training() -> "ModuleSpec | None":
     from importlib.machinery import ModuleSpec
 
     other = beneath("lightning")
@@ -146,7 +151,7 @@ def _training() -> ModuleSpec | None:
     return ModuleSpec(TRAINING, Training(other), origin=other.origin)  # type: ignore[arg-type]
 
 
-def _alias(fullname: str, real: str) -> ModuleSpec | None:
+def _alias(fullname: str, real: str) -> "ModuleSpec | None":
     from importlib.machinery import ModuleSpec
     from importlib.util import find_spec
 
@@ -159,7 +164,7 @@ def _alias(fullname: str, real: str) -> ModuleSpec | None:
     return ModuleSpec(fullname, Alias(real), origin=spec.origin, is_package=spec.submodule_search_locations is not None)  # type: ignore[arg-type]
 
 
-def _standalone(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+def _standalone(fullname: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
     top = ".".join(fullname.split(".")[:2])
     short = top.removeprefix("lightning.")
     if top not in STANDALONE and short not in TRAINING_NAMES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from ..model.app import LightningApp
@@ -11,9 +12,9 @@ __all__ = ["LightningApp"]
 
 def run_app(app: LightningApp, **options: Any) -> int:
     """Run `app` in this process; the exit code."""
-    from ..host.dispatch import run_app  # the host costs what importing `lightning` should not
+    host = import_module("lightning_apps.host.dispatch")  # costs what importing `lightning` should not
+    code: int = host.run_app(app, **options)
+    return code
 
-    return run_app(app, **options)
 
-
-LightningApp.runner = staticmethod(run_app)
+LightningApp.runner = run_app

@@ -1,0 +1,20 @@
+"""`lightning.app`, also known as `lightning_app`: what an app is written with."""
+
+from typing import TYPE_CHECKING
+
+from lightning_apps import PROJECT_ROOT as _PROJECT_ROOT
+from lightning_apps import __version__
+from lightning_apps.faces.lazy import submodules
+from lightning_apps.faces.running import LightningApp
+from lightning_apps.model.compute import BuildConfig, CloudCompute
+from lightning_apps.model.flow import LightningFlow
+from lightning_apps.model.work import LightningWork
+
+if TYPE_CHECKING:
+    from . import core as core
+    from . import structures as structures
+    from . import utilities as utilities
+else:
+    __getattr__ = submodules(__name__)
+
+__all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]

@@ -1,0 +1,5 @@
+"""`lightning.app.core.app`."""
+
+from lightning_apps.faces.running import LightningApp
+
+__all__ = ["LightningApp"]

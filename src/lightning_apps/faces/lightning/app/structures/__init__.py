@@ -1,0 +1,5 @@
+"""`lightning.app.structures`: lists and dicts of components."""
+
+from lightning_apps.model.containers import Dict, List
+
+__all__ = ["Dict", "List"]

@@ -1,0 +1,5 @@
+"""`lightning.app.structures.dict`."""
+
+from lightning_apps.model.containers import Dict
+
+__all__ = ["Dict"]

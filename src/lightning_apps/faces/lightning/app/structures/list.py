@@ -1,0 +1,5 @@
+"""`lightning.app.structures.list`."""
+
+from lightning_apps.model.containers import List
+
+__all__ = ["List"]
