@@ -1,0 +1,595 @@
+"""Tracked containers: lists, dicts and sets that say what changed inside them; how a value becomes state, and how a Change is applied.
+
+A tracked container behaves, compares, prints and pickles like the plain one.  It knows its parent, so that a change deep inside is
+reported as one path; it does not know who listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from typing import Any, Protocol, SupportsIndex
+
+from .encoding import SCALARS, encode, keepable, registry
+from .errors import CannotKeep
+from .messages import DELETE, SET, SPLICE, UPDATE, Change
+
+Path = tuple[Any, ...]
+
+
+class Owner(Protocol):
+    """Whoever holds containers as attributes: told of each change inside one of them."""
+
+    def _lit_moved(self, path: Path, op: int, value: Any) -> None: ...
+
+
+class Gone:
+    """The value of a path that does not exist; there is one instance, GONE."""
+
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE: Any = Gone()
+
+
+def track(value: Any, up: Any = None, key: Any = None) -> Any:
+    """What is stored when `value` is assigned: tracked copies of containers, everything else as it is.
+
+    Raises:
+        CannotKeep: something inside cannot be part of the state; the message names its type only.
+    """
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind is list or kind is TrackedList:
+        return TrackedList._make(value, up, key)
+    if kind is dict or kind is TrackedDict:
+        return TrackedDict._make(value, up, key)
+    if kind is set or kind is TrackedSet:
+        return TrackedSet._make(value, up, key)
+    check_leaf(value, kind)
+    return value
+
+
+def check_leaf(value: Any, kind: type) -> None:
+    """Refuse what cannot be kept; look into tuples and frozen sets."""
+    if kind in SCALARS:
+        return
+    if kind is tuple or kind is frozenset or kind is list or kind is set:
+        for item in value:
+            check_leaf(item, type(item))
+    elif kind is dict:
+        for name, item in value.items():
+            check_leaf(name, type(name))
+            check_leaf(item, type(item))
+    elif kind in TRACKED:
+        """Checked when it was made."""
+    elif not keepable(kind):
+        raise CannotKeep(f"{kind.__module__}.{kind.__qualname__}")
+
+
+def opaque(value: Any) -> bool:
+    """Whether something inside can change without telling us: such values are compared by their encoding."""
+    kind = type(value)
+    if kind in SCALARS:
+        return False
+    if kind in (list, TrackedList, tuple):
+        return any(type(v) not in SCALARS and (opaque(v) or (kind is tuple and type(v) in MUTABLE)) for v in value)
+    if kind in (dict, TrackedDict):
+        return any(type(v) not in SCALARS and opaque(v) for v in value.values())
+    if kind in (set, frozenset, TrackedSet):
+        return False
+    entry = registry.find(kind)
+    return entry is not None and entry.mutable
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal in value and type; NaN equals itself."""
+    if left is right:
+        return True
+    kind = type(left)
+    if kind in SCALARS or type(right) in SCALARS:
+        return kind is type(right) and (left == right or (left != left and right != right))
+    if PLAIN.get(kind, kind) is not PLAIN.get(type(right), type(right)) or (kind in SIZED and len(left) != len(right)):
+        return False
+    return encode(left) == encode(right)
+
+
+# tracked containers ---------------------------------------------------------------------------------------
+
+
+def place_of(node: Any) -> tuple[Owner | None, Path]:
+    """The owner of a tracked container and the path from it; (None, ()) for one that is no longer part of any state."""
+    path: list[Any] = []
+    while True:
+        up = node._up
+        if up is None:
+            return None, ()
+        key = node._key
+        if isinstance(up, TrackedList) and (key := _index(up, key, node)) < 0:
+            return None, ()
+        path.append(key)
+        if type(up) not in TRACKED:
+            path.reverse()
+            return up, tuple(path)
+        node = up
+
+
+def _index(up: TrackedList, hint: int, node: Any) -> int:
+    """Where `node` is in its list now; the remembered index is right unless the list shifted."""
+    if hint < len(up) and list.__getitem__(up, hint) is node:
+        return hint
+    for index, item in enumerate(list.__iter__(up)):
+        if item is node:
+            node._key = index
+            return index
+    return -1
+
+
+def _tell(node: Any, key: Path, op: int, value: Any) -> None:
+    owner, path = place_of(node)
+    if owner is not None:
+        owner._lit_moved(path + key, op, value)
+
+
+def release(value: Any) -> None:
+    """A container that left its place: what happens inside it concerns nobody any more."""
+    if type(value) in TRACKED:
+        value._up = None
+
+
+class TrackedList(list[Any]):
+    """A list kept in state.  Every change is one splice: (index, how many removed, what was inserted)."""
+
+    __slots__ = ("_key", "_lent", "_up")
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._up = self._key = None
+        self._lent = False
+        list.__init__(self, [track(item, self, index) for index, item in enumerate(items)])
+
+    @classmethod
+    def _make(cls, items: Iterable[Any], up: Any, key: Any) -> TrackedList:
+        made = cls(items)
+        made._up, made._key = up, key
+        return made
+
+    def _splice(self, index: int, removed: int, inserted: Iterable[Any]) -> None:
+        new = [track(item, self, index + n) for n, item in enumerate(inserted)]
+        for item in list.__getitem__(self, slice(index, index + removed)):
+            release(item)
+        list.__setitem__(self, slice(index, index + removed), new)
+        if removed or new:
+            _tell(self, (), SPLICE, [index, removed, new])
+
+    def append(self, item: Any, /) -> None:
+        index = len(self)
+        item = item if type(item) in SCALARS else track(item, self, index)
+        list.append(self, item)
+        if self._up is not None:
+            _tell(self, (), SPLICE, [index, 0, [item]])
+
+    def extend(self, items: Iterable[Any], /) -> None:
+        self._splice(len(self), 0, list(items))
+
+    def insert(self, index: SupportsIndex, item: Any, /) -> None:
+        at = index.__index__()
+        self._splice(max(0, at + len(self)) if at < 0 else min(at, len(self)), 0, [item])
+
+    def pop(self, index: SupportsIndex = -1, /) -> Any:
+        item = list.__getitem__(self, index)
+        at = index.__index__()
+        self._splice(at + len(self) if at < 0 else at, 1, ())
+        return item
+
+    def remove(self, item: Any, /) -> None:
+        self._splice(self.index(item), 1, ())
+
+    def clear(self) -> None:
+        self._splice(0, len(self), ())
+
+    def sort(self, **how: Any) -> None:
+        self._rearrange(sorted(list.__iter__(self), **how))
+
+    def reverse(self) -> None:
+        self._rearrange(list.__getitem__(self, slice(None, None, -1)))
+
+    def _rearrange(self, items: list[Any]) -> None:
+        """The same items in another order: one splice of the part that moved."""
+        first = next((n for n, (a, b) in enumerate(zip(list.__iter__(self), items)) if a is not b), len(items))
+        if first < len(items):
+            list.__setitem__(self, slice(first, None), items[first:])
+            _tell(self, (), SPLICE, [first, len(items) - first, items[first:]])
+
+    def __setitem__(self, where: Any, item: Any, /) -> None:
+        if isinstance(where, slice):
+            return self._set_slice(where, list(item))
+        old = list.__getitem__(self, where)
+        at = where.__index__()
+        if not same(old, item):
+            self._splice(at + len(self) if at < 0 else at, 1, [item])
+        return None
+
+    def _set_slice(self, where: slice, items: list[Any]) -> None:
+        start, stop, step = where.indices(len(self))
+        if step == 1:
+            return self._splice(start, max(0, stop - start), items)
+        indices = range(start, stop, step)
+        if len(indices) != len(items):
+            raise ValueError(f"attempt to assign sequence of size {len(items)} to extended slice of size {len(indices)}")
+        for index, item in zip(indices, items):
+            self[index] = item
+        return None
+
+    def __delitem__(self, where: Any, /) -> None:
+        if isinstance(where, slice):
+            start, stop, step = where.indices(len(self))
+            if step == 1:
+                return self._splice(start, max(0, stop - start), ())
+            for index in sorted(range(start, stop, step), reverse=True):
+                self._splice(index, 1, ())
+            return None
+        list.__getitem__(self, where)
+        at = where.__index__()
+        return self._splice(at + len(self) if at < 0 else at, 1, ())
+
+    def __iadd__(self, items: Iterable[Any], /) -> TrackedList:  # type: ignore[override,misc]
+        self.extend(items)
+        return self
+
+    def __imul__(self, times: SupportsIndex, /) -> TrackedList:  # type: ignore[override,misc]
+        count = times.__index__()
+        self._splice(len(self), 0, list(self) * (count - 1)) if count > 0 else self.clear()
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        self._lent = True
+        return list.__iter__(self)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return list, (list(list.__iter__(self)),)
+
+    def __deepcopy__(self, memo: Any) -> list[Any]:
+        return [_plain_deep(item, memo) for item in list.__iter__(self)]
+
+    def __copy__(self) -> list[Any]:
+        return list(list.__iter__(self))
+
+
+class TrackedDict(dict[Any, Any]):
+    """A dict kept in state.  Every change is one key that took a value or went."""
+
+    __slots__ = ("_key", "_lent", "_up")
+
+    def __init__(self, items: Any = (), **named: Any) -> None:
+        self._up = self._key = None
+        self._lent = False
+        dict.__init__(self, {_key(k): track(v, self, k) for k, v in dict(items, **named).items()})
+
+    @classmethod
+    def _make(cls, items: dict[Any, Any], up: Any, key: Any) -> TrackedDict:
+        made = cls(items)
+        made._up, made._key = up, key
+        return made
+
+    def __setitem__(self, key: Any, item: Any, /) -> None:
+        old = dict.get(self, key, GONE)
+        if old is not GONE and same(old, item):
+            return
+        new = track(item, self, _key(key))
+        release(old)
+        dict.__setitem__(self, key, new)
+        _tell(self, (key,), SET, new)
+
+    def __delitem__(self, key: Any, /) -> None:
+        release(dict.__getitem__(self, key))
+        dict.__delitem__(self, key)
+        _tell(self, (key,), DELETE, None)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        if key not in self:
+            return dict.pop(self, key, *default)
+        item = dict.__getitem__(self, key)
+        del self[key]
+        return item
+
+    def popitem(self) -> tuple[Any, Any]:
+        key = next(reversed(list(dict.keys(self))), GONE)
+        if key is GONE:
+            raise KeyError("popitem(): dictionary is empty")
+        return key, self.pop(key)
+
+    def clear(self) -> None:
+        for key in list(dict.keys(self)):
+            del self[key]
+
+    def update(self, *others: Any, **named: Any) -> None:
+        for key, item in dict(*others, **named).items():
+            self[key] = item
+
+    def setdefault(self, key: Any, default: Any = None, /) -> Any:
+        if key not in self:
+            self[key] = default
+        return dict.__getitem__(self, key)
+
+    def __ior__(self, other: Any, /) -> TrackedDict:  # type: ignore[override,misc]
+        self.update(other)
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        self._lent = True
+        return dict.__iter__(self)
+
+    def keys(self) -> Any:
+        self._lent = True
+        return dict.keys(self)
+
+    def values(self) -> Any:
+        self._lent = True
+        return dict.values(self)
+
+    def items(self) -> Any:
+        self._lent = True
+        return dict.items(self)
+
+    def copy(self) -> dict[Any, Any]:
+        return dict(dict.items(self))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return dict, (dict(dict.items(self)),)
+
+    def __deepcopy__(self, memo: Any) -> dict[Any, Any]:
+        return {key: _plain_deep(item, memo) for key, item in dict.items(self)}
+
+    def __copy__(self) -> dict[Any, Any]:
+        return self.copy()
+
+
+class TrackedSet(set[Any]):
+    """A set kept in state.  Every change is what was added and what was removed."""
+
+    __slots__ = ("_key", "_lent", "_up")
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._up = self._key = None
+        self._lent = False
+        set.__init__(self, items)
+        for item in set.__iter__(self):
+            check_leaf(item, type(item))
+
+    @classmethod
+    def _make(cls, items: Iterable[Any], up: Any, key: Any) -> TrackedSet:
+        made = cls(items)
+        made._up, made._key = up, key
+        return made
+
+    def _become(self, new: set[Any]) -> None:
+        added, removed = new - self, set(set.__iter__(self)) - new
+        for item in added:
+            check_leaf(item, type(item))
+        set.difference_update(self, removed)
+        set.update(self, added)
+        if added or removed:
+            _tell(self, (), UPDATE, [list(added), list(removed)])
+
+    def _plain(self) -> set[Any]:
+        return set(set.__iter__(self))
+
+    def add(self, item: Any, /) -> None:
+        if item not in self:
+            self._become(self._plain() | {item}) if len(self) < 8 else self._add(item)
+
+    def _add(self, item: Any) -> None:
+        check_leaf(item, type(item))
+        set.add(self, item)
+        _tell(self, (), UPDATE, [[item], []])
+
+    def discard(self, item: Any, /) -> None:
+        if item in self:
+            set.discard(self, item)
+            _tell(self, (), UPDATE, [[], [item]])
+
+    def remove(self, item: Any, /) -> None:
+        if item not in self:
+            raise KeyError(item)
+        self.discard(item)
+
+    def pop(self) -> Any:
+        for item in self._plain():
+            self.discard(item)
+            return item
+        raise KeyError("pop from an empty set")
+
+    def clear(self) -> None:
+        self._become(set())
+
+    def update(self, *others: Iterable[Any]) -> None:
+        self._become(self._plain().union(*others))
+
+    def intersection_update(self, *others: Iterable[Any]) -> None:
+        self._become(self._plain().intersection(*others))
+
+    def difference_update(self, *others: Iterable[Any]) -> None:
+        self._become(self._plain().difference(*others))
+
+    def symmetric_difference_update(self, other: Iterable[Any], /) -> None:
+        self._become(self._plain().symmetric_difference(other))
+
+    def __ior__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+        self._become(self._plain() | other)
+        return self
+
+    def __iand__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+        self._become(self._plain() & other)
+        return self
+
+    def __isub__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+        self._become(self._plain() - other)
+        return self
+
+    def __ixor__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+        self._become(self._plain() ^ other)
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        self._lent = True
+        return set.__iter__(self)
+
+    def __repr__(self) -> str:
+        return repr(self._plain())
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return set, (list(set.__iter__(self)),)
+
+    def __deepcopy__(self, memo: Any) -> set[Any]:
+        return self._plain()
+
+    def copy(self) -> set[Any]:
+        return self._plain()
+
+    __copy__ = copy
+
+
+TRACKED = frozenset({TrackedList, TrackedDict, TrackedSet})
+MUTABLE = frozenset({list, dict, set, *TRACKED})
+PLAIN: dict[type, type] = {TrackedList: list, TrackedDict: dict, TrackedSet: set}
+registry.alike.update(PLAIN)
+SIZED = frozenset({list, dict, set, tuple, frozenset, *TRACKED})
+
+
+def _key(key: Any) -> Any:
+    check_leaf(key, type(key))
+    return key
+
+
+def _plain_deep(value: Any, memo: Any) -> Any:
+    if type(value) in SCALARS:
+        return value
+    return deepcopy(value, memo)
+
+
+def plain(value: Any) -> Any:
+    """A copy without tracking, however deep; leaves are shared."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind in (list, TrackedList):
+        return [plain(v) for v in list.__iter__(value)]
+    if kind in (dict, TrackedDict):
+        return {k: plain(v) for k, v in dict.items(value)}
+    return set(set.__iter__(value)) if kind is TrackedSet else value
+
+
+# applying a change that came from elsewhere ----------------------------------------------------------------
+
+
+def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = False) -> bool:
+    """Apply one change to an owner's attributes without reporting it; False if it does not fit what is there.
+
+    Dictionaries on the way that vanished meanwhile are made again.  `gentle` never touches a container that user code may be
+    iterating over: it puts a copy in its place.
+    """
+    path, op, value = change.path, change.op, change.value
+    name = path[0]
+    if len(path) == 1 and op <= DELETE:
+        release(attributes.get(name))
+        attributes[name] = track(value, owner, name) if op == SET else None
+        return True
+    holder = _reach(owner, attributes, path if op >= SPLICE else path[:-1], gentle, make=op == SET)
+    if holder is None:
+        return op == DELETE
+    return APPLY[op](holder, path[-1], value)
+
+
+def _reach(owner: Any, attributes: dict[str, Any], path: Path, gentle: bool, make: bool) -> Any:
+    """The tracked container at `path`; missing dictionaries on the way are made if `make`."""
+    holder: Any = owner
+    for depth, key in enumerate(path):
+        item = attributes.get(key, GONE) if depth == 0 else _child(holder, key)
+        if type(item) not in TRACKED:
+            if not make or isinstance(holder, TrackedList):
+                return None
+            item = TrackedDict._make({}, holder, key)
+            _hang(holder, attributes, depth, key, item)
+        elif gentle and item._lent:
+            item = _copied(item, holder, key)
+            _hang(holder, attributes, depth, key, item)
+        holder = item
+    return holder
+
+
+def _hang(holder: Any, attributes: dict[str, Any], depth: int, key: Any, item: Any) -> None:
+    if depth == 0:
+        attributes[key] = item
+    elif isinstance(holder, TrackedDict):
+        dict.__setitem__(holder, key, item)
+    else:
+        list.__setitem__(holder, key, item)
+
+
+def _copied(item: Any, up: Any, key: Any) -> Any:
+    """The same content in a new container; nested ones move over, the old one is left to whoever iterates over it."""
+    new = type(item)()
+    new._up, new._key = up, key
+    if isinstance(item, TrackedList):
+        list.extend(new, list.__iter__(item))
+        children: Iterable[Any] = list.__iter__(item)
+    elif isinstance(item, TrackedDict):
+        dict.update(new, dict.items(item))
+        children = dict.values(item)
+    else:
+        set.update(new, set.__iter__(item))
+        children = ()
+    for child in children:
+        if type(child) in TRACKED:
+            child._up = new
+    item._up = None
+    return new
+
+
+def _child(holder: Any, key: Any) -> Any:
+    if isinstance(holder, TrackedDict):
+        return dict.get(holder, key, GONE)
+    if isinstance(holder, TrackedList) and isinstance(key, int) and 0 <= key < len(holder):
+        return list.__getitem__(holder, key)
+    return GONE
+
+
+def _apply_set(holder: Any, key: Any, value: Any) -> bool:
+    if isinstance(holder, TrackedDict):
+        release(dict.get(holder, key))
+        dict.__setitem__(holder, key, track(value, holder, key))
+        return True
+    if isinstance(holder, TrackedList) and isinstance(key, int) and 0 <= key < len(holder):
+        release(list.__getitem__(holder, key))
+        list.__setitem__(holder, key, track(value, holder, key))
+        return True
+    return False
+
+
+def _apply_delete(holder: Any, key: Any, value: Any) -> bool:
+    if isinstance(holder, TrackedDict):
+        release(dict.pop(holder, key, None))
+    return isinstance(holder, TrackedDict)
+
+
+def _apply_splice(holder: Any, key: Any, value: Any) -> bool:
+    index, removed, inserted = value
+    if not isinstance(holder, TrackedList) or index + removed > len(holder):
+        return False
+    for item in list.__getitem__(holder, slice(index, index + removed)):
+        release(item)
+    list.__setitem__(holder, slice(index, index + removed), [track(v, holder, index + n) for n, v in enumerate(inserted)])
+    return True
+
+
+def _apply_update(holder: Any, key: Any, value: Any) -> bool:
+    if not isinstance(holder, TrackedSet):
+        return False
+    set.update(holder, value[0])
+    set.difference_update(holder, value[1])
+    return True
+
+
+APPLY: dict[int, Callable[[Any, Any, Any], bool]] = {SET: _apply_set, DELETE: _apply_delete, SPLICE: _apply_splice, UPDATE: _apply_update}
