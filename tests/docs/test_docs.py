@@ -1,4 +1,4 @@
-"""The documentation is true: whole apps in it run and print what it says, links lead somewhere, no setting is missed."""
+"""The documentation is true: whole apps in it run and print what it says, links work, settings are complete."""
 
 from __future__ import annotations
 
