@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 
 from lightning_apps.base.settings import FROM_ENVIRONMENT, Settings
+from lightning_apps.cli.run import app as run_app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -57,6 +59,15 @@ def test_every_variable_is_documented_with_its_default():
     documented = dict(ROW.findall((ROOT / "docs/settings.md").read_text()))
 
     assert documented == {f"LIGHTNING_{name.upper()}": shown(getattr(Settings(), name)) for name in FROM_ENVIRONMENT}
+
+
+def test_the_options_in_the_readme_are_those_of_the_command():
+    words = set(re.findall(r"--[a-z][a-z_-]+", (ROOT / "README.md").read_text().split("## The command line")[1]))
+    options = [option for option in run_app.params if isinstance(option, click.Option) and not option.hidden]
+    spelled = {word for option in options for word in (*option.opts, *option.secondary_opts)}
+
+    assert words - spelled <= {"--resume"}, "not an option"
+    assert [option.name for option in options if words.isdisjoint(option.opts)] == [], "not in the README"
 
 
 def shown(default: object) -> str:
