@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
+from types import CodeType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_apps.base.errors import ScheduleError
-from lightning_apps.core.timers import Schedules, schedule_key
+from lightning_apps.core.timers import Schedules, qualified_name, schedule_key
 
 HOUR = 3600.0
 KEY = "\x1f".join(("root", "hourly", "", "Flow.run+3"))
@@ -148,15 +150,42 @@ def test_there_is_one_true_for_each_due_time_that_was_not_missed_and_no_drift(st
         assert schedules.next_at == (now // HOUR + 1) * HOUR
 
 
+class Asker:
+    def ask(self) -> tuple[CodeType, int]:
+        frame = sys._getframe()
+        return frame.f_code, frame.f_lineno
+
+
+class Heir(Asker):
+    def ask(self) -> tuple[CodeType, int]:
+        return super().ask()
+
+
+def test_edits_above_the_function_leave_the_key_alone() -> None:
+    code, line = Asker().ask()
+    moved = code.replace(co_firstlineno=code.co_firstlineno + 40)
+
+    key = schedule_key("root", "hourly", None, code, line, Asker)
+
+    assert key == schedule_key("root", "hourly", None, moved, line + 40, Asker) or not hasattr(code, "co_qualname")
+    assert key.endswith("Asker.ask+2")
+
+
 def test_keys_differ_by_component_pattern_user_key_function_and_line() -> None:
+    code, line = Asker().ask()
+    other = Heir.ask.__code__
     keys = {
-        schedule_key("root", "hourly", ("", "Flow.run", 3)),
-        schedule_key("root.a", "hourly", ("", "Flow.run", 3)),
-        schedule_key("root", "daily", ("", "Flow.run", 3)),
-        schedule_key("root", "hourly", ("mine", "Flow.run", 3)),
-        schedule_key("root", "hourly", ("", "Heir.run", 3)),
-        schedule_key("root", "hourly", ("", "Flow.run", 4)),
+        schedule_key("root", "hourly", None, code, line, Heir),
+        schedule_key("root.a", "hourly", None, code, line, Heir),
+        schedule_key("root", "daily", None, code, line, Heir),
+        schedule_key("root", "hourly", "mine", code, line, Heir),
+        schedule_key("root", "hourly", None, other, other.co_firstlineno + 2, Heir),
+        schedule_key("root", "hourly", None, code, line + 1, Heir),
     }
 
     assert len(keys) == 6
-    assert KEY in keys
+
+
+def test_functions_of_one_name_in_a_class_and_its_base_are_told_apart() -> None:
+    assert qualified_name(Asker.ask.__code__, Heir) == "Asker.ask"
+    assert qualified_name(Heir.ask.__code__, Heir) == "Heir.ask"

@@ -8,22 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from types import CodeType
 
 from .cron import LocalTime, Pattern
 
 SEPARATOR = "\x1f"
 
 
-def schedule_key(component: str, pattern: str, site: tuple[str, str, int]) -> str:
-    """What makes a schedule one schedule.
+def schedule_key(
+    component: str, pattern: str, user_key: str | None, code: CodeType, line: int, owner: type | None = None
+) -> str:
+    """What makes a schedule one: component, pattern, user key, function, and line counted from the function's first.
 
     Args:
         component: full name of the flow that asks.
         pattern: as written.
-        site: the user's own key, and where the call is written: function, and line counted from its first.
+        user_key: the user's own key, to tell calls on one line apart.
+        code, line: of the frame that asks; edits elsewhere in the file change neither name nor counted line.
+        owner: the component's class; only Python 3.10 needs it to tell functions of one name apart.
     """
-    user_key, function, line = site
-    return SEPARATOR.join((component, str(pattern), str(user_key or ""), f"{function}+{line}"))
+    place = f"{qualified_name(code, owner)}+{line - code.co_firstlineno}"
+    return SEPARATOR.join((component, str(pattern), str(user_key or ""), place))
+
+
+def qualified_name(code: CodeType, owner: type | None = None) -> str:
+    """The function's name with its class; Python 3.10's code objects lack it, so there it is looked up in `owner`."""
+    if hasattr(code, "co_qualname"):
+        return str(code.co_qualname)
+    for kind in owner.__mro__ if owner else ():
+        for value in vars(kind).values():
+            if getattr(value, "__code__", None) is code:
+                return str(value.__qualname__)
+    return code.co_name
 
 
 class _Schedule:
