@@ -26,7 +26,9 @@ def commands_of(path: str) -> list[tuple[int, str]]:
             if text and not text.startswith("#"):
                 break
             text = text.lstrip("#").strip()
-            if text.startswith("!"):
+            if text.startswith("!") and not (
+                number == 1 and line.startswith("#!") and text[1:].lstrip().startswith("/")
+            ):
                 commands.append((number, text[1:].strip()))
     return [(number, command) for number, command in commands if command]
 

@@ -1,0 +1,40 @@
+"""The command `lightning`: the group of all commands, and how a process of it ends.  Knows what no command does."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from .. import __version__
+from .commands import Group
+from .doctor import doctor
+from .run import run
+
+INTERRUPTED = 130
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="lightning")
+def cli() -> None:
+    """Run apps made of flows and works.
+
+    A flow coordinates; works compute, each in a process of its own.
+    """
+
+
+cli.add_command(run)
+cli.add_command(doctor)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = INTERRUPTED
+    sys.exit(code)

@@ -1,0 +1,150 @@
+"""`lightning run app FILE`: from words on the command line to settings, and on to the host.  Runs nothing itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..base import settings as all_settings
+from ..base.errors import UsageError
+from ..base.log import Log
+from ..base.settings import Settings
+from . import checks, pairs
+from .commands import Command, Group, section_option
+
+Runner = Callable[[str, Settings], int]
+SERVER, OUTPUT, OLDER = "The page of the app", "Output", "Older spellings, kept for scripts"
+AS_GIVEN = (
+    "name", "host", "port", "blocking", "open_ui", "engine", "tick", "run_dir", "log_level", "log_format", "log_prefix",
+)  # fmt: skip
+
+
+@click.group("run", cls=Group, short_help="Run an app.")
+def run() -> None:
+    """Run an app."""
+
+
+@run.command("app", cls=Command, short_help="Run the app that a Python file builds.")
+@click.argument("file", metavar="FILE")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS...]")
+@section_option("--name", metavar="TEXT", help="What to call this run.")
+@section_option(
+    "--env", "env", multiple=True, metavar="KEY=VALUE", help="A variable for the app and its works (repeatable)."
+)
+@section_option(
+    "--secret", "secret", multiple=True, metavar="KEY=NAME", help="A variable that takes the secret NAME (repeatable)."
+)
+@section_option(
+    "--secrets-file", metavar="PATH", help="NAME=VALUE lines, readable by you alone; else the keyring, else variables."
+)
+@section_option(
+    "--engine",
+    metavar="NAME",
+    help="Where works run: local, in processes of their own (default), or inline, in one process for debuggers.",
+)
+@section_option("--run-dir", metavar="DIR", help="Where folders of runs are made (default: .lightning-runs).")
+@section_option("--tick", type=float, metavar="SECONDS", help="Run the flow this often even if nothing changed.")
+@section_option(
+    "-s",
+    "--setup/--no-setup",
+    default=False,
+    help="First run the commands in the file's top comments, as `# !pip install x`.",
+)
+@section_option(
+    "--log-level",
+    section=OUTPUT,
+    metavar="LEVEL",
+    help="What the framework says: debug, info (default), warning, error.",
+)
+@section_option("--log-format", section=OUTPUT, metavar="FORMAT", help="text (default) or json.")
+@section_option(
+    "--log-prefix",
+    section=OUTPUT,
+    metavar="WHEN",
+    help="A work's name before its lines: auto (default; on terminals), always, never.",
+)
+@section_option("--open-ui", section=SERVER, type=bool, metavar="BOOL", help="Open it in a browser (default: true).")
+@section_option("--without-server", section=SERVER, is_flag=True, help="Do not serve it.")
+@section_option("--host", section=SERVER, metavar="HOST", help="The address to serve it on (default: 127.0.0.1).")
+@section_option(
+    "--port", section=SERVER, type=click.IntRange(0, 65535), metavar="PORT", help="The port to serve it on."
+)
+@section_option("--enable-basic-auth", section=SERVER, metavar="USER:PASSWORD", help="Ask for a user and password.")
+@section_option(
+    "--blocking", section=SERVER, type=bool, metavar="BOOL", help="Wait to be started from the page (default: false)."
+)
+@section_option(
+    "--app_args",
+    "--app-args",
+    "app_args",
+    section=OLDER,
+    multiple=True,
+    metavar="TEXT",
+    help="One argument of the app (repeatable); or write -- ARGS.",
+)
+@section_option("--no-cache", section=OLDER, is_flag=True, help="Accepted; there is no cache to leave out.")
+@click.option("--cloud", is_flag=True, hidden=True)
+@click.pass_context
+def app(ctx: click.Context, /, file: str, args: tuple[str, ...], **options: Any) -> None:
+    """Run the app that the Python file FILE builds, until it stops or you press Ctrl-C.
+
+    Exit code: 0 after flow.stop(), 1 after a failure, 130 after Ctrl-C, 143 after SIGTERM, 2 for a mistake in this
+    command.  What stands after -- is given to the app as sys.argv.
+    """
+    settings = settings_of(args, options)
+    log = Log(settings.log_level, settings.log_format, all_settings.colour_wanted(sys.stderr.isatty()))
+    prepare(file, settings, log, setup=options["setup"])
+    ctx.exit((ctx.obj or _runner())(file, settings))
+
+
+def settings_of(args: tuple[str, ...], options: dict[str, Any]) -> Settings:
+    """The settings that the options ask for, all checked; secrets are looked up.
+
+    Raises:
+        UsageError: an option cannot be used as it is given.
+    """
+    if options["cloud"]:
+        raise CloudGone("There is no cloud to run in: leave out --cloud, or choose where works run with --engine.")
+    checks.check_basic_auth(options["enable_basic_auth"] or "")
+    env, wanted = pairs.parse_pairs("--env", options["env"]), pairs.parse_pairs("--secret", options["secret"])
+    pairs.refuse_overlap(env, wanted)
+    settings = all_settings.load(
+        **{name: options[name] for name in AS_GIVEN},
+        with_server=not options["without_server"],
+        argv=(*options["app_args"], *args),
+        env=env,
+        secrets=_secrets(wanted, options["secrets_file"]),
+    )
+    checks.check_settings(settings)
+    return settings
+
+
+def prepare(file: str, settings: Settings, log: Log, *, setup: bool) -> None:
+    """Everything that can fail, or has to be done, before the app's processes start."""
+    from ..host import loader, setup_commands
+
+    loader.find_file(file)
+    checks.check_port(settings.host, settings.port)
+    if setup:
+        setup_commands.run_setup(file, {**all_settings.environ(), **dict(settings.env)}, log.info)
+
+
+class CloudGone(UsageError):
+    """The older framework's cloud was asked for."""
+
+    exit_code = 2
+
+
+def _secrets(wanted: pairs.Pairs, secrets_file: str | None) -> pairs.Pairs:
+    if not wanted and secrets_file is None:
+        return ()
+    return pairs.resolve_secrets(wanted, pairs.places_of_secrets(secrets_file, all_settings.environ()))
+
+
+def _runner() -> Runner:
+    from ..host.dispatch import run_file
+
+    return run_file
