@@ -166,14 +166,12 @@ def _alias(fullname: str, real: str) -> "ModuleSpec | None":
 
 def _standalone(fullname: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
     top = ".".join(fullname.split(".")[:2])
-    short = top.removeprefix("lightning.")
-    if top not in STANDALONE and short not in TRAINING_NAMES:
+    if fullname != top:
+        real: str = getattr(sys.modules.get(top), "__name__", top)  # the folder's own, or another package's?
+        return None if real == top else _alias(fullname, real + fullname[len(top) :])
+    if top not in STANDALONE and top.removeprefix("lightning.") not in TRAINING_NAMES:
         return None
-    found = beneath(fullname, path)
-    if found is not None:
-        return found
-    if top in STANDALONE:
-        alias = _alias(fullname, STANDALONE[top] + fullname[len(top) :])
-        if alias is not None or fullname != top:
-            return alias
-    raise ModuleNotFoundError(f"`{top}` {HOW_TO_GET}.")
+    found = beneath(fullname, path) or (_alias(fullname, STANDALONE[top]) if top in STANDALONE else None)
+    if found is None:
+        raise ModuleNotFoundError(f"`{top}` {HOW_TO_GET}.")
+    return found
