@@ -22,9 +22,9 @@ def missing_file(path: str) -> AppLoadError:
         return AppLoadError(f"The provided entrypoint `{path}` is a link to a file that doesn't exist.")
     if not os.path.isdir(folder or os.curdir):
         return AppLoadError(f"The provided entrypoint `{path}` doesn't exist: there is no folder `{folder}`.")
-    there = sorted(entry for entry in os.listdir(folder or os.curdir) if entry.endswith(".py"))
-    near = difflib.get_close_matches(name, there, n=3) or [entry for entry in there if entry == "app.py"]
-    hint = f" Did you mean {_listed((os.path.join(folder, entry) for entry in near), 'or')}?" if near else ""
+    there = sorted(entry[:-3] for entry in os.listdir(folder or os.curdir) if entry.endswith(".py"))
+    near = difflib.get_close_matches(os.path.splitext(name)[0], there, n=3) or {"app"}.intersection(there)
+    hint = f" Did you mean {_listed((os.path.join(folder, f'{entry}.py') for entry in near), 'or')}?" if near else ""
     return AppLoadError(f"The provided entrypoint `{path}` doesn't exist.{hint}")
 
 
