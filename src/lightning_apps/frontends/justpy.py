@@ -1,0 +1,26 @@
+"""A JustPy page.  JustPy itself is needed only to serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..model.layout import check_function
+from .base import ShippedFrontend
+
+
+class JustPyFrontend(ShippedFrontend):
+    """Shows a JustPy page.
+
+    Args:
+        render_fn: a function of a module that takes a function returning the state, and returns the page's function.
+
+    Raises:
+        FrontendTypeError: (TypeError) a method.
+    """
+
+    needs = "justpy"
+
+    def __init__(self, render_fn: Callable[..., Any]) -> None:
+        super().__init__()
+        self.render_fn = check_function("JustPyFrontend", "render_fn", render_fn)

@@ -1,0 +1,28 @@
+"""A Panel page.  Panel itself is needed only to serve it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ..model.layout import check_function
+from .base import ShippedFrontend
+
+
+class PanelFrontend(ShippedFrontend):
+    """Shows a Panel app.
+
+    Args:
+        entry_point: a function of a module, called without arguments, or the path of a script or notebook.
+
+    Raises:
+        FrontendTypeError: (TypeError) a method.
+    """
+
+    needs = "panel"
+
+    def __init__(self, entry_point: str | os.PathLike[str] | Callable[..., Any]) -> None:
+        super().__init__()
+        is_path = isinstance(entry_point, (str, os.PathLike))
+        self.entry_point = entry_point if is_path else check_function("PanelFrontend", "entry_point", entry_point)
