@@ -9,36 +9,31 @@ from importlib import import_module
 from typing import Any
 
 from ..base.errors import UsageError
+from .checks import BadOption
 
 Pairs = tuple[tuple[str, str], ...]
 Lookup = Callable[[str], "str | None"]
 KEYRING_SERVICE = "lightning-apps"
 
 
-class PairError(UsageError):
-    """An option is not of the form KEY=VALUE."""
-
-    exit_code = 2
-
-
 def parse_pairs(option: str, texts: Iterable[str]) -> Pairs:
     """`("A=1", "B=x=y")` as `(("A", "1"), ("B", "x=y"))`.
 
     Raises:
-        PairError: no `=`, a key that is no name of a variable, or the same key twice.
+        BadOption: no `=`, a key that is no name of a variable, or the same key twice.
     """
     pairs: dict[str, str] = {}
     for position, text in enumerate(texts, start=1):
         key, equals, value = text.partition("=")
         if not equals:
-            raise PairError(f"{option} number {position} has no `=` after the name: write it as {option} KEY=VALUE.")
+            raise BadOption(f"{option} number {position} has no `=` after the name: write it as {option} KEY=VALUE.")
         if not is_variable(key):
-            raise PairError(
+            raise BadOption(
                 f"{option} {key}=…: `{key}` is not the name of a variable: use letters, digits and `_`, "
                 "not beginning with a digit."
             )
         if key in pairs:
-            raise PairError(f"{option} {key}=… is given twice: keep one of them.")
+            raise BadOption(f"{option} {key}=… is given twice: keep one of them.")
         pairs[key] = value
     return tuple(pairs.items())
 
@@ -51,7 +46,7 @@ def is_variable(name: str) -> bool:
 def refuse_overlap(env: Pairs, secrets: Pairs) -> None:
     """One variable cannot be both."""
     for key in {key for key, _ in env} & {key for key, _ in secrets}:
-        raise PairError(f"`{key}` is given by --env and by --secret: keep one of them.")
+        raise BadOption(f"`{key}` is given by --env and by --secret: keep one of them.")
 
 
 def resolve_secrets(wanted: Pairs, lookups: Mapping[str, Lookup]) -> Pairs:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from ..base import settings as all_settings
-from ..base.errors import UsageError
 from ..base.log import Log
 from ..base.settings import Settings
 from . import checks, pairs
@@ -106,8 +105,12 @@ def settings_of(args: tuple[str, ...], options: dict[str, Any]) -> Settings:
     Raises:
         UsageError: an option cannot be used as it is given.
     """
+    from ..host.setting_checks import check_settings
+
     if options["cloud"]:
-        raise CloudGone("There is no cloud to run in: leave out --cloud, or choose where works run with --engine.")
+        raise checks.BadOption(
+            "There is no cloud to run in: leave out --cloud, or choose where works run with --engine."
+        )
     checks.check_basic_auth(options["enable_basic_auth"] or "")
     env, wanted = pairs.parse_pairs("--env", options["env"]), pairs.parse_pairs("--secret", options["secret"])
     pairs.refuse_overlap(env, wanted)
@@ -118,7 +121,7 @@ def settings_of(args: tuple[str, ...], options: dict[str, Any]) -> Settings:
         env=env,
         secrets=_secrets(wanted, options["secrets_file"]),
     )
-    checks.check_settings(settings)
+    check_settings(settings)
     return settings
 
 
@@ -130,12 +133,6 @@ def prepare(file: str, settings: Settings, log: Log, *, setup: bool) -> None:
     checks.check_port(settings.host, settings.port)
     if setup:
         setup_commands.run_setup(file, {**all_settings.environ(), **dict(settings.env)}, log.info)
-
-
-class CloudGone(UsageError):
-    """The older framework's cloud was asked for."""
-
-    exit_code = 2
 
 
 def _secrets(wanted: pairs.Pairs, secrets_file: str | None) -> pairs.Pairs:
