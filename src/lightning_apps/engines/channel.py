@@ -1,0 +1,191 @@
+"""The keeper's protocol: frames between host, keeper and zygote over socket pairs.  Knows nothing of what they mean.
+
+    host → keeper     PlaceWorker, StopWorker, CloseAll, Failed
+    keeper → host     Started, Refused, Exited (of `base.messages`), Closed
+    keeper → zygote   ForkWorker, ForkHost (with the host's end of its own channel)
+    zygote → keeper   Loaded, HostStarted, Forked, Reaped, Refused, Failed
+
+A frame is four bytes of length (little endian) and one msgpack value.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Union
+
+import msgspec
+
+from ..base.messages import Exited, Refused, Started
+from ..ports import Placement
+
+CHUNK = 1 << 16
+
+
+class PlaceWorker(msgspec.Struct, frozen=True, array_like=True, tag=101):
+    """Start this worker."""
+
+    order: Placement
+
+
+class StopWorker(msgspec.Struct, frozen=True, array_like=True, tag=102):
+    """SIGTERM, then SIGKILL after `grace` seconds, for it and all it started."""
+
+    place: str
+    grace: float
+
+
+class CloseAll(msgspec.Struct, frozen=True, array_like=True, tag=103):
+    """End every worker; answered by `Closed` when nothing of them is left and their output is written."""
+
+    grace: float
+
+
+class Closed(msgspec.Struct, frozen=True, array_like=True, tag=104):
+    """No worker is left."""
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag=105):
+    """A sentence for the terminal, said by the keeper; the process that sends it ends."""
+
+    message: str
+    exit_code: int
+
+
+class ForkWorker(msgspec.Struct, frozen=True, array_like=True, tag=106):
+    """Fork this worker."""
+
+    order: Placement
+
+
+class ForkHost(msgspec.Struct, frozen=True, array_like=True, tag=107):
+    """Fork the host, or become it where forking is unsafe; its end of a channel comes with the frame."""
+
+
+class Loaded(msgspec.Struct, frozen=True, array_like=True, tag=108):
+    """The app is there; `forks`: this process can be forked from now on."""
+
+    forks: bool
+
+
+class HostStarted(msgspec.Struct, frozen=True, array_like=True, tag=109):
+    """The host lives in this process."""
+
+    pid: int
+
+
+class Forked(msgspec.Struct, frozen=True, array_like=True, tag=110):
+    """This worker lives in this process."""
+
+    place: str
+    pid: int
+
+
+class Reaped(msgspec.Struct, frozen=True, array_like=True, tag=111):
+    """A child of the zygote ended with this wait status."""
+
+    pid: int
+    status: int
+
+
+Message = Union[
+    Started, Refused, Exited, PlaceWorker, StopWorker, CloseAll, Closed, Failed,
+    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped,
+]  # noqa: UP007  # fmt: skip
+
+ENCODER = msgspec.msgpack.Encoder()
+DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+class Channel:
+    """One end.  `send` blocks; `tell` never does: what does not fit is kept until `flush`."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket, self.closed = end, False
+        self.descriptors: list[int] = []  # that came with frames
+        self._incoming, self._outgoing = bytearray(), bytearray()
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Two connected ends."""
+        left, right = socket.socketpair()
+        return cls(left), cls(right)
+
+    @classmethod
+    def adopt(cls, descriptor: int) -> Channel:
+        """The end behind a file descriptor, which belongs to the channel from now on."""
+        end = socket.socket(fileno=descriptor)
+        end.setblocking(True)
+        return cls(end)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something told is not sent yet."""
+        return bool(self._outgoing) and not self.closed
+
+    def send(self, message: Message, descriptor: int | None = None) -> None:
+        """Send a message, and a file descriptor with it; waits while the other end is slow.
+
+        Raises:
+            OSError: the other end is gone.
+        """
+        frame = encode(message)
+        if self._outgoing:
+            self.socket.sendall(self._outgoing)
+            self._outgoing.clear()
+        if descriptor is not None:
+            sent = socket.send_fds(self.socket, [frame], [descriptor])
+            frame = frame[sent:]
+        self.socket.sendall(frame)
+
+    def tell(self, message: Message) -> None:
+        """Send a message without ever waiting; nothing happens when the other end is gone."""
+        self._outgoing += encode(message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what was told and did not fit, as far as it fits now."""
+        while self.waiting:
+            try:
+                sent = self.socket.send(self._outgoing, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.closed = True
+                return
+            del self._outgoing[:sent]
+
+    def receive(self) -> list[Message]:
+        """What has arrived; waits for something to read.  Sets `closed` at the end of the stream."""
+        try:
+            data, descriptors, *_ = socket.recv_fds(self.socket, CHUNK, 4)
+        except OSError:
+            data, descriptors = b"", []
+        self.descriptors += descriptors
+        self.closed = self.closed or not data
+        self._incoming += data
+        return self._frames()
+
+    def _frames(self) -> list[Message]:
+        messages, start, buffer = [], 0, self._incoming
+        while len(buffer) - start >= 4:
+            end = start + 4 + int.from_bytes(buffer[start : start + 4], "little")
+            if len(buffer) < end:
+                break
+            messages.append(DECODER.decode(buffer[start + 4 : end]))
+            start = end
+        del buffer[:start]
+        return messages
+
+    def close(self) -> None:
+        """Close this end."""
+        self.closed = True
+        self.socket.close()
+
+
+def encode(message: Any) -> bytes:
+    """One frame."""
+    data = ENCODER.encode(message)
+    return len(data).to_bytes(4, "little") + data

@@ -1,0 +1,171 @@
+"""Workers on this machine: gives out its CPUs, memory and GPUs, and has the keeper start and end processes.
+
+Knows nothing of works and calls.  If the keeper is gone, SIGTERM to this very process says so, as it would to anybody,
+and the workers that are left are ended from here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import msgspec
+
+from ..base.errors import EngineError
+from ..base.log import Log
+from ..base.messages import Event, Exited, Refused, Started, Waiting
+from ..base.settings import Settings, environ
+from ..model.compute import Requirement
+from ..ports import Observed, Placement, Report, Watch
+from . import gpus, process_tree
+from .allocator import Allocator, Granted
+from .channel import Channel, CloseAll, Closed, PlaceWorker, StopWorker
+
+
+class LocalEngine:
+    """The engine `local`.
+
+    Args:
+        channel: the host's end of its channel to the keeper.
+        settings: which GPUs may be given out.
+        log: where a wish that cannot be met is told.
+        allocator: what this machine has; by default all of it.
+    """
+
+    name = "local"
+    promises = frozenset({"isolation", "signals", "devices"})
+
+    def __init__(self, channel: Channel, settings: Settings, log: Log, allocator: Allocator | None = None) -> None:
+        self._channel, self._log = channel, log
+        self._allocator = allocator or this_machine(settings)
+        self._orders: dict[str, Placement] = {}
+        self._waiting: dict[str, Placement] = {}
+        self._observed: dict[str, Observed] = {}
+        self._pids: dict[str, int] = {}
+        self._report: Report = _nobody
+        self._alone = False
+
+    def open(self, report: Report, watch: Watch) -> None:
+        """Begin to report."""
+        self._report = report
+        watch(self._channel.fileno(), self._hear)
+
+    def place(self, order: Placement) -> None:
+        """Start a worker as soon as there is room for it; a second time for the same place changes nothing."""
+        if order.place not in self._orders:
+            self._orders[order.place] = order
+            self._observed[order.place] = Observed("pending")
+            self._ask(order)
+
+    def _ask(self, order: Placement) -> None:
+        needs = Requirement(cpus=order.cpus or 0, memory=order.memory or 0, devices=order.devices or 0)
+        answer = self._allocator.ask(order.place, needs, order.wish_devices)
+        self._waiting.pop(order.place, None)
+        if isinstance(answer, Granted):
+            self._send_off(order, answer)
+        elif isinstance(answer, Waiting):
+            self._waiting[order.place] = order
+            self._report(answer)
+        else:
+            self._over(answer)
+
+    def _send_off(self, order: Placement, granted: Granted) -> None:
+        if granted.warning:
+            self._log.once("warning", granted.warning)
+        users = environ()
+        given = {k: v for k, v in granted.env.items() if k != "OMP_NUM_THREADS" or k not in users}
+        order = msgspec.structs.replace(order, env={**given, **order.env})
+        self._tell(PlaceWorker(order))
+
+    def stop(self, place: str, grace: float) -> None:
+        """SIGTERM, SIGKILL after `grace` seconds; leads to Exited when it and all it started are gone."""
+        if place in self._waiting:
+            self._over(Exited(place, lost=False))
+        elif place in self._orders:
+            self._tell(StopWorker(place, grace))
+
+    def observe(self, place: str) -> Observed:
+        """What is known of a place now."""
+        return self._observed.get(place, Observed("unknown"))
+
+    def close(self, grace: float) -> None:
+        """End every worker; returns when nothing is left of them and their output is written."""
+        for place in list(self._waiting):
+            self._over(Exited(place))
+        self._tell(CloseAll(grace))
+        while not self._alone:
+            for message in self._channel.receive():
+                if isinstance(message, Closed):
+                    return
+                self._take(message)
+            self._alone = self._channel.closed
+        self._end_alone(grace)
+
+    # -- what the keeper says ------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        if self._alone:
+            return
+        for message in self._channel.receive():
+            self._take(message)
+        if self._channel.closed:
+            self._alone = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _take(self, message: object) -> None:
+        if isinstance(message, Started):
+            self._pids[message.place] = message.pid
+            self._observed[message.place] = Observed("running")
+            self._report(message)
+        elif isinstance(message, (Exited, Refused)):
+            self._over(message)
+
+    def _over(self, event: Exited | Refused) -> None:
+        if self._orders.pop(event.place, None) is None:
+            return
+        self._waiting.pop(event.place, None)
+        self._pids.pop(event.place, None)
+        code, number = (event.code, event.signal) if isinstance(event, Exited) else (None, None)
+        self._observed[event.place] = Observed("exited", code, number)
+        self._report(event)
+        for place in self._allocator.release(event.place):
+            if place in self._waiting:
+                self._ask(self._waiting[place])
+
+    # -- without a keeper ----------------------------------------------------------------------------------
+
+    def _tell(self, message: PlaceWorker | StopWorker | CloseAll) -> None:
+        if not self._alone:
+            try:
+                self._channel.send(message)
+                return
+            except OSError:
+                """It is gone; the end of its stream will be read and acted on."""
+        if isinstance(message, PlaceWorker):
+            self._over(Refused(message.order.place, f"{message.order.work} cannot be started: the keeper is gone."))
+        elif isinstance(message, StopWorker) and message.place in self._pids:
+            process_tree.send_signal(self._pids[message.place], signal.SIGTERM)
+
+    def _end_alone(self, grace: float) -> None:
+        process_tree.end_processes({pid: place for place, pid in self._pids.items()}, grace)
+        for place in list(self._orders):
+            self._over(Exited(place))
+
+
+def this_machine(settings: Settings) -> Allocator:
+    """What this machine has to give."""
+    visible = environ().get("CUDA_VISIBLE_DEVICES")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Allocator(cpus_here(), memory, lambda: gpus.discover(settings.gpus, visible))
+
+
+def cpus_here() -> int:
+    """The CPUs this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _nobody(event: Event) -> None:
+    raise EngineError(f"The engine has {event} to report before it was opened.")

@@ -1,0 +1,168 @@
+"""Brings the processes of an app to life: host, keeper and zygote, as settings say.  Knows nothing of what they do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from ..base import settings as all_settings
+from ..base.errors import UnknownEngine, UsageError
+from ..base.log import Log
+from ..base.settings import Settings
+from ..engines.channel import Channel, Failed
+from ..engines.inline import InlineEngine
+from ..engines.local import LocalEngine
+from ..model.app import LightningApp
+from ..ports import Engine
+from ..worker import process as worker_process
+from ..worker.surroundings import LOAD_LOG, output_to
+from . import zygote
+from .host import Host
+from .keeper import Child, Keeper
+from .loader import load_app
+from .run_folder import RunFolder, create
+from .zygote import Bodies
+
+ENGINES = ("local", "inline")
+
+
+class RunsApp(Protocol):
+    """Runs an app on an engine; the exit code."""
+
+    def __call__(self, app: LightningApp, settings: Settings, engine: Engine, folder: RunFolder, log: Log) -> int: ...
+
+
+def run_host(app: LightningApp, settings: Settings, engine: Engine, folder: RunFolder, log: Log) -> int:
+    """Run the app in this process."""
+    return Host(app, settings, engine, folder).run()
+
+
+def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
+    """Run the app that a file builds, as its keeper; the exit code to leave with.
+
+    Raises:
+        UsageError: the app could not be loaded, or an option cannot be used.
+    """
+    _check(settings)
+    all_settings.export({**dict(settings.env), **dict(settings.secrets)})
+    _raise_file_limit()
+    folder = create(settings, path, sys.argv)
+    log = _log(settings)
+    if settings.engine == "inline":
+        folder.write_host()
+        return host(load_app(path, settings.argv), settings, InlineEngine(settings), folder, log)
+
+    def run(app: LightningApp, channel: Channel) -> int:
+        return _with_local(host, app, channel, settings, folder)
+
+    def load(quiet: bool) -> LightningApp:
+        with output_to(os.path.join(folder.logs, LOAD_LOG)) if quiet else contextlib.nullcontext():
+            return load_app(path, settings.argv)
+
+    bodies = Bodies(load, run, worker_process.main)
+    return Keeper(bodies, settings, log, folder.logs, None).run()
+
+
+def run_app(app: LightningApp, host: RunsApp = run_host, **options: Any) -> int:
+    """Run an app within this process, which is its host; the exit code.  Leaves the process as it was.
+
+    Args:
+        app: the app; its flows can be looked at afterwards.
+        host: what runs it.
+        options: settings by name.
+    """
+    settings = all_settings.load(**options)
+    _check(settings)
+    with _surroundings(settings):
+        folder = create(settings, _main_file(), sys.argv)
+        if settings.engine == "inline":
+            folder.write_host()
+            return host(app, settings, InlineEngine(settings), folder, _log(settings))
+        if not zygote.safe_to_fork():
+            settings = msgspec.structs.replace(settings, start_method="spawn")
+        channel, keeper = _fork_keeper(app, settings, folder)
+        try:
+            return _with_local(host, app, channel, settings, folder, keeper)
+        finally:
+            channel.close()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(keeper, 0)
+
+
+def _with_local(
+    host: RunsApp, app: LightningApp, channel: Channel, settings: Settings, folder: RunFolder, keeper: int = 0
+) -> int:
+    log = _log(settings)
+    folder.write_host(keeper or os.getppid())
+    try:
+        return host(app, settings, LocalEngine(channel, settings, log), folder, log)
+    except UsageError as error:
+        if keeper:
+            raise
+        channel.send(Failed(str(error), error.exit_code))
+        return error.exit_code
+
+
+def _fork_keeper(app: LightningApp, settings: Settings, folder: RunFolder) -> tuple[Channel, int]:
+    ours, theirs = Channel.pair()
+    parent = os.getpid()
+
+    def keep() -> int:
+        ours.close()
+        signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        bodies = Bodies(lambda quiet: app, _no_host, worker_process.main)
+        code = Keeper(bodies, settings, _log(settings), folder.logs, Child(parent, theirs)).run()
+        os._exit(code)  # buffers and atexit handlers are copies of the caller's
+
+    pid = zygote.fork(keep)
+    theirs.close()
+    return ours, pid
+
+
+def _no_host(app: LightningApp, channel: Channel) -> int:
+    raise AssertionError("An embedded host is not forked.")
+
+
+@contextlib.contextmanager
+def _surroundings(settings: Settings) -> Iterator[None]:
+    """The variables and limits of a run, put back afterwards."""
+    before, limit = all_settings.environ(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    added = {**dict(settings.env), **dict(settings.secrets)}
+    all_settings.export(added)
+    _raise_file_limit()
+    try:
+        yield
+    finally:
+        all_settings.withdraw(*added)
+        all_settings.export({name: before[name] for name in added if name in before})
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+def _raise_file_limit() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _check(settings: Settings) -> None:
+    if settings.engine not in ENGINES:
+        known = " and ".join(ENGINES)
+        raise UnknownEngine(f"There is no engine {settings.engine!r} here; the engines are {known}.")
+
+
+def _log(settings: Settings) -> Log:
+    return Log(settings.log_level, settings.log_format, all_settings.colour_wanted(sys.stderr.isatty()))
+
+
+def _main_file() -> str:
+    """The script that is being run, if this interpreter runs one."""
+    path = getattr(sys.modules.get("__main__"), "__file__", None) or ""
+    return os.path.abspath(path) if path else ""

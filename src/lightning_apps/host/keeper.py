@@ -1,0 +1,399 @@
+"""The parent of an app's processes on one machine: starts, reaps, passes signals on, ends all.  Knows nothing of apps.
+
+One thread, one loop; it waits for nothing but that loop.  The zygote forks host and workers; this process is their
+adoptive parent (a subreaper), so that not one of them, nor what they start, can get lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+import msgspec
+
+from ..base.errors import UsageError
+from ..base.log import Log
+from ..base.messages import Event, Refused
+from ..base.settings import Settings
+from ..engines import process_tree
+from ..engines.channel import (
+    Channel,
+    CloseAll,
+    Closed,
+    Failed,
+    Forked,
+    ForkHost,
+    ForkWorker,
+    HostStarted,
+    Loaded,
+    PlaceWorker,
+    Reaped,
+    StopWorker,
+)  # fmt: skip
+from ..ports import Placement
+from . import zygote
+from .follow import Follower
+from .loop import Loop
+from .places import Adopted, Marked, Places
+from .signals import INTERRUPT
+from .spawn import spawn_worker
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+MARGIN = 5.0  # seconds the host gets beyond the grace of its works
+LOAD_GRACE = 3.0  # seconds an app file that is being executed gets after Ctrl-C
+
+
+class Ending(msgspec.Struct):
+    """How far the end has come."""
+
+    first: int = 0  # the signal that asked for it
+    interrupts: int = 0
+    closing: bool = False  # the host asked for the end of all works
+    closed: bool = False  # and was told that it has come
+    finishing: bool = False  # the host is gone, or never came
+    code: int = 0
+    failure: Failed | None = None
+
+
+class Child(msgspec.Struct):
+    """The zygote or the host."""
+
+    pid: int = 0
+    channel: Channel | None = None
+    ready: bool = False
+
+
+class Keeper:
+    """One app's keeper.
+
+    Args:
+        bodies: what the other processes do.
+        folder: where the output of workers is.
+        host: an embedded host, which is our parent; without one, the zygote forks the host.
+    """
+
+    def __init__(self, bodies: zygote.Bodies, settings: Settings, log: Log, folder: str, host: Child | None) -> None:
+        self._bodies, self._settings, self._log = bodies, settings, log
+        self._embedded = host is not None
+        self._host, self._zygote = host or Child(), Child()
+        self._end = Ending()
+        self._loop = Loop()
+        self._follower = Follower(folder, settings)
+        self._subreaper = not settings.portable and process_tree.become_subreaper()
+        self._spared: set[int] = set()  # what the app file itself started
+        self._forking: dict[str, Placement] = {}  # given to the zygote, not answered yet
+        self._forks = settings.start_method == "zygote" and not settings.portable
+        leftovers = Adopted(self._known) if self._subreaper else Marked()
+        self._places = Places(self._tell_host, self._loop.after, leftovers, self._worker_ended)
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Keep the app to its end; the exit code to leave with.
+
+        Raises:
+            UsageError: the app could not be loaded.
+        """
+        self._loop.listen([*ENDING, signal.SIGCHLD])
+        if self._follower.descriptor is not None:
+            self._loop.read(self._follower.descriptor, self._follower.notice)
+        if self._host.channel is not None:
+            self._watch_host()
+        if not self._embedded or self._forks:
+            self._start_zygote(quiet=False)
+        try:
+            while not self._over():
+                self._step()
+        finally:
+            self._loop.close()
+            if self._end.first:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # all that is left of this process is to exit with a code
+        return self._outcome()
+
+    def _step(self) -> None:
+        channels = (self._host.channel, self._zygote.channel)
+        writers = [channel.fileno() for channel in channels if channel is not None and channel.waiting]
+        longest = 0.0 if self._follower.hungry else self._follower.period
+        self._loop.step([*writers, *self._follower.blocked()], longest)
+        arrived, self._loop.arrived = self._loop.arrived, []
+        for number in arrived:
+            if number in ENDING:
+                self._signalled(number)
+        if signal.SIGCHLD in arrived or not self._subreaper:
+            self._reap()
+        self._places.sweep()
+        for channel in channels:
+            if channel is not None:
+                channel.flush()
+        self._follower.pump()
+
+    def _outcome(self) -> int:
+        failure = self._end.failure
+        if failure is not None and not self._end.first:
+            error = UsageError(failure.message)
+            error.exit_code = failure.exit_code
+            raise error
+        return self._end.code
+
+    # -- the zygote ----------------------------------------------------------------------------------------
+
+    def _start_zygote(self, *, quiet: bool) -> None:
+        ours, theirs = Channel.pair()
+
+        def body() -> int:
+            self._leave_child(ours)
+            return zygote.main(self._bodies, theirs, may_fork=self._forks, quiet=quiet)
+
+        self._zygote = Child(zygote.fork(body), ours)
+        theirs.close()
+        self._loop.read(ours.fileno(), self._hear_zygote)
+
+    def _leave_child(self, ours: Channel) -> None:
+        self._loop.leave_child()
+        ours.close()
+        if self._host.channel is not None:
+            self._host.channel.close()
+        if self._follower.descriptor is not None:
+            os.close(self._follower.descriptor)
+
+    def _hear_zygote(self) -> None:
+        channel = self._zygote.channel
+        if channel is None:
+            return
+        for message in channel.receive():
+            if isinstance(message, Loaded):
+                self._loaded(message, channel)
+            elif isinstance(message, HostStarted):
+                self._host_started(message.pid)
+            elif isinstance(message, Forked):
+                self._forking.pop(message.place, None)
+                self._places.started(message.place, message.pid)
+            elif isinstance(message, Reaped):
+                self._gone(message.pid, message.status)
+            elif isinstance(message, Refused):
+                self._refused(message)
+            elif isinstance(message, Failed):
+                self._end.failure = message
+        if channel.closed:
+            self._loop.forget(channel.fileno())
+
+    def _loaded(self, message: Loaded, channel: Channel) -> None:
+        self._zygote.ready = self._forks = message.forks
+        if self._subreaper:
+            self._spared |= process_tree.children(os.getpid()) - self._known()
+        if self._end.first or self._end.finishing:
+            self._finish(128 + self._end.first)
+        elif not self._embedded and not self._host.pid:
+            self._host.channel, theirs = Channel.pair()
+            self._watch_host()
+            channel.send(ForkHost(), theirs.fileno())
+            theirs.close()
+        for order in self._forking.values():
+            channel.tell(ForkWorker(order))
+
+    def _zygote_gone(self, status: int) -> None:
+        while self._zygote.channel is not None and not self._zygote.channel.closed:
+            self._hear_zygote()
+        gone, self._zygote = self._zygote, Child()
+        if gone.channel is not None:
+            gone.channel.close()
+        if gone.pid == self._host.pid:
+            self._host_gone(status)
+        elif not self._host.pid and not self._end.finishing:
+            self._never_started(status)
+        elif not (self._end.finishing or self._end.closing):
+            self._replace_zygote(gone.ready)
+
+    def _never_started(self, status: int) -> None:
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0 and not self._end.first:
+            self._log.error(f"The app file ended its process with {_name(-code)} while it was executed.")
+        self._finish(128 + self._end.first if self._end.first else code if code >= 0 else 1)
+
+    def _replace_zygote(self, was_ready: bool) -> None:
+        if was_ready:
+            self._log.warning("The process that starts works has ended; another one takes its place.")
+            self._start_zygote(quiet=True)
+            return
+        self._forks = False
+        orders, self._forking = self._forking, {}
+        for order in orders.values():
+            self._spawn(order)
+
+    # -- workers -------------------------------------------------------------------------------------------
+
+    def _place(self, order: Placement) -> None:
+        if order.place in self._places:
+            return
+        self._places.add(order)
+        self._follower.follow(order.work, order.out, order.err)
+        channel = self._zygote.channel
+        if order.start_method == "spawn" or channel is None or not self._forks:
+            self._spawn(order)
+            return
+        self._forking[order.place] = order
+        if self._zygote.ready:
+            channel.tell(ForkWorker(order))
+
+    def _spawn(self, order: Placement) -> None:
+        try:
+            self._places.started(order.place, spawn_worker(order, self._bodies.entry))
+        except OSError as error:
+            self._refused(Refused(order.place, f"{order.work} cannot be started: {error.strerror}."))
+
+    def _refused(self, event: Refused) -> None:
+        self._forking.pop(event.place, None)
+        self._places.drop(event.place)
+        self._tell_host(event)
+
+    def _worker_ended(self, order: Placement) -> None:
+        self._follower.finish(order.out, order.err)
+
+    def _known(self) -> set[int]:
+        return {self._zygote.pid, self._host.pid} | self._spared | self._places.pids()
+
+    # -- ends ----------------------------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                self._gone(pid, status)
+
+    def _gone(self, pid: int, status: int) -> None:
+        if pid == self._zygote.pid:
+            self._zygote_gone(status)
+        elif pid == self._host.pid:
+            self._host_gone(status)
+        else:
+            self._spared.discard(pid)
+            self._places.gone(pid, status)
+
+    def _host_started(self, pid: int) -> None:
+        self._host.pid = pid
+        if self._end.first:
+            self._pass_on(self._end.first)
+            self._loop.after(self._settings.grace + MARGIN, self._kill_host)
+
+    def _watch_host(self) -> None:
+        if self._host.channel is not None:
+            self._loop.read(self._host.channel.fileno(), self._hear_host)
+        handle = process_tree.open_pidfd(self._host.pid) if self._embedded and self._subreaper else None
+        if handle is not None:
+            self._loop.read(handle, self._parent_gone)
+
+    def _hear_host(self) -> None:
+        channel = self._host.channel
+        if channel is None:
+            return
+        for message in channel.receive():
+            if isinstance(message, PlaceWorker):
+                self._place(message.order)
+            elif isinstance(message, StopWorker):
+                self._places.stop(message.place, message.grace)
+                self._forget_unforked(message.place)
+            elif isinstance(message, CloseAll):
+                self._end.closing = True
+                self._places.stop_all(message.grace)
+            elif isinstance(message, Failed):
+                self._end.failure = message
+        if channel.closed:
+            self._loop.forget(channel.fileno())
+            if self._embedded:
+                self._parent_gone()
+
+    def _forget_unforked(self, place: str) -> None:
+        """A zygote that is not ready has nobody forked yet, and need not."""
+        if place in self._forking and not self._zygote.ready:
+            del self._forking[place]
+            self._places.abandon(place)
+
+    def _tell_host(self, message: Event | Closed) -> None:
+        if self._host.channel is not None:
+            self._host.channel.tell(message)  # type: ignore[arg-type]
+
+    def _parent_gone(self) -> None:
+        self._finish(0 if self._end.closing else 1)
+
+    def _host_gone(self, status: int) -> None:
+        code, end = os.waitstatus_to_exitcode(status), self._end
+        if code < 0 and not end.first:
+            self._log.error(f"The process of the flow was ended by {_name(-code)}; its works are ended with it.")
+        self._host.pid = 0
+        self._finish(code if code >= 0 else 128 + end.first if end.first else 1)
+
+    def _finish(self, code: int) -> None:
+        if self._end.finishing:
+            return
+        self._end.finishing, self._end.code = True, code
+        self._places.stop_all(self._settings.grace)
+
+    def _over(self) -> bool:
+        """Take the steps at the end, each when the one before is done; whether nothing is left to do."""
+        end = self._end
+        if not (end.closing or end.finishing) or not self._places.empty or (end.closed and not end.finishing):
+            return False
+        if not self._drained():
+            return False
+        if not end.finishing:
+            end.closed = True
+            self._tell_host(Closed())
+            return False
+        return self._alone() and self._drained()
+
+    def _alone(self) -> bool:
+        """End the zygote and whatever else is left; whether there is nobody any more."""
+        if self._zygote.pid:
+            process_tree.send_signal(self._zygote.pid, signal.SIGKILL)
+        self._spared.clear()
+        self._reap()
+        clean = self._places.sweep(always=True)
+        return clean and not self._zygote.pid
+
+    def _drained(self) -> bool:
+        self._follower.pump(everything=True)
+        return not self._follower.waiting
+
+    # -- signals -------------------------------------------------------------------------------------------
+
+    def _signalled(self, number: int) -> None:
+        if self._embedded:  # the terminal's signals reach the host itself
+            if number == signal.SIGTERM:
+                process_tree.send_signal(self._host.pid, number)
+            return
+        end = self._end
+        end.first = end.first or number
+        if number in (signal.SIGINT, signal.SIGQUIT):
+            end.interrupts += 1
+        hard = end.interrupts > 1 or number == signal.SIGQUIT
+        if self._host.pid:
+            self._pass_on(number)
+            self._loop.after(1.0 if hard else self._settings.grace + MARGIN, self._kill_host)
+        elif self._zygote.pid and not end.finishing:
+            process_tree.send_signal(self._zygote.pid, INTERRUPT)
+            self._loop.after(0.0 if hard else min(LOAD_GRACE, self._settings.grace), self._kill_zygote)
+        if hard:
+            self._places.hurry()
+            self._follower.give_up()
+
+    def _pass_on(self, number: int) -> None:
+        sent = {signal.SIGINT: INTERRUPT, signal.SIGQUIT: signal.SIGTERM}.get(signal.Signals(number), number)
+        process_tree.send_signal(self._host.pid, sent)
+
+    def _kill_host(self) -> None:
+        if self._host.pid:
+            process_tree.send_signal(self._host.pid, signal.SIGKILL)
+
+    def _kill_zygote(self) -> None:
+        if self._zygote.pid and not self._host.pid:
+            process_tree.send_signal(self._zygote.pid, signal.SIGKILL)
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,55 @@
+"""`python -m lightning_apps.worker.spawned`: a worker in a fresh interpreter; its order is its standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import msgspec
+
+from ..base import settings
+from ..base.errors import UsageError
+from ..engines import process_tree
+from ..host.loader import load_app
+from ..model.work import LightningWork
+from ..ports import Placement
+from . import process
+from .lookup import find_work
+from .surroundings import LOAD_LOG, output_to, redirect
+
+Main = Callable[[Placement, "LightningWork | None"], NoReturn]
+
+
+def main(order: Placement, run: Main) -> NoReturn:
+    """Load the app file if there is one, find the work, and be its worker."""
+    process_tree.become_subreaper()
+    redirect("", "")
+    if order.cwd:
+        os.chdir(order.cwd)
+    try:
+        component = load_component(order)
+    except UsageError as error:
+        sys.exit(f"{order.work} could not be started: {error}")
+    run(order, component)
+
+
+def load_component(order: Placement) -> LightningWork | None:
+    """The work by name from the tree that the app file builds; None for one made at run time, or without a file."""
+    if not order.app_file:
+        return None
+    with output_to(os.path.join(os.path.dirname(order.err), LOAD_LOG) if order.err else os.devnull):
+        app = load_app(order.app_file, order.argv)
+    return find_work(app, order.work)
+
+
+def read_order() -> Placement:
+    """The order on standard input; its variables are in the environment already."""
+    return msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Placement)
+
+
+if __name__ == "__main__":
+    received = read_order()
+    settings.export(received.env)
+    main(received, process.main)

@@ -1,0 +1,118 @@
+"""What a fresh worker's process does to itself before it is one.  Knows nothing of works."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from ..base import settings
+from ..engines import process_tree
+from ..ports import Placement
+
+LOAD_LOG = "load.log"  # beside the output of works: what the app file prints when it is executed once more
+RESET = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, signal.SIGURG, signal.SIGTSTP,
+    signal.SIGUSR1, signal.SIGUSR2,
+)  # fmt: skip
+
+
+def reset_signals() -> None:
+    """Dispositions as in a process that was just executed; SIGPIPE stays ignored as in every Python."""
+    signal.set_wakeup_fd(-1)
+    for number in RESET:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def settle(order: Placement, *, subreaper: bool) -> None:
+    """In a forked worker: a session, variables, output and random numbers of its own."""
+    os.setsid()
+    if subreaper:
+        process_tree.become_subreaper()
+    settings.export({**order.env, process_tree.PLACE_MARK: order.place})
+    redirect(order.out, order.err)
+    reseed()
+
+
+def redirect(out: str, err: str) -> None:
+    """Nothing to read; what is written goes to these files, line by line."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    for number, path in ((1, out), (2, err)):
+        if path:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.dup2(file, number)
+            os.close(file)
+    sys.stdin = sys.__stdin__ = _text(0, "r")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _text(1, "w")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2, "w")  # type: ignore[misc]
+
+
+def _text(number: int, mode: str) -> io.TextIOWrapper:
+    file = open(number, mode, buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    assert isinstance(file, io.TextIOWrapper)
+    return file
+
+
+@contextlib.contextmanager
+def output_to(path: str) -> Iterator[None]:
+    """Whatever is written meanwhile, by C code too, goes to this file."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    kept = {number: os.dup(number) for number in (1, 2)}
+    for number in kept:
+        os.dup2(file, number)
+    os.close(file)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, former in kept.items():
+            os.dup2(former, number)
+            os.close(former)
+
+
+def reseed() -> None:
+    """Two workers of one fork must not draw the same random numbers."""
+    for name, attribute in (("random", "seed"), ("numpy.random", "seed")):
+        module: Any = sys.modules.get(name)
+        if module is not None:
+            getattr(module, attribute)()
+
+
+def leave(body: Callable[[], int]) -> NoReturn:
+    """In a forked child: run `body`, then end as an interpreter does (threads, atexit, buffers), never returning."""
+    code = 1
+    try:
+        code = body()
+    except SystemExit as end:
+        code = _exit_code(end)
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        traceback.print_exc()
+    with contextlib.suppress(BaseException):
+        getattr(threading, "_shutdown", lambda: None)()
+        getattr(atexit, "_run_exitfuncs", lambda: None)()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
+def _exit_code(end: SystemExit) -> int:
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code
+    sys.stderr.write(f"{end.code}\n")
+    return 1
