@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lightning_apps.base.errors import UsageError
-from lightning_apps.host.setup_commands import commands_of, run_setup
+from lightning_apps.host.comment_commands import commands_of
+from lightning_apps.host.setup_commands import run_setup
 
 
 def write(folder: Path, text: str) -> str:

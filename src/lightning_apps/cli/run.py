@@ -127,11 +127,13 @@ def settings_of(args: tuple[str, ...], options: dict[str, Any]) -> Settings:
 
 def prepare(file: str, settings: Settings, log: Log, *, setup: bool) -> None:
     """Everything that can fail, or has to be done, before the app's processes start."""
-    from ..host import loader, setup_commands
+    from ..host import loader
 
     loader.find_file(file)
     checks.check_port(settings.host, settings.port)
     if setup:
+        from ..host import setup_commands
+
         setup_commands.run_setup(file, {**all_settings.environ(), **dict(settings.env)}, log.info)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base.errors import AppLoadError, LightningError
 from ..base.traces import ours, user_traceback
-from .setup_commands import commands_of
+from .comment_commands import commands_of
 
 
 def missing_file(path: str) -> AppLoadError:

@@ -1,4 +1,4 @@
-"""Runs the commands that an app file asks for in its first comments (`# !pip install …`).  Knows nothing of apps."""
+"""Runs the setup commands of an app file in this interpreter's environment.  Knows nothing of apps."""
 
 from __future__ import annotations
 
@@ -12,25 +12,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ..base.errors import UsageError
+from .comment_commands import commands_of
 
 REMIND_AFTER = 10.0  # seconds between two lines that say what is waited for
 GRACE = 5.0  # seconds a command has to end after it was told to
-
-
-def commands_of(path: str) -> list[tuple[int, str]]:
-    """The commands in the comment lines at the top of the file, each with its line number (from 1)."""
-    commands = []
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            text = line.strip().lstrip("\ufeff")
-            if text and not text.startswith("#"):
-                break
-            text = text.lstrip("#").strip()
-            if text.startswith("!") and not (
-                number == 1 and line.startswith("#!") and text[1:].lstrip().startswith("/")
-            ):
-                commands.append((number, text[1:].strip()))
-    return [(number, command) for number, command in commands if command]
 
 
 def run_setup(path: str, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
