@@ -11,7 +11,10 @@ from lightning_apps.model.flow import LightningFlow
 from lightning_apps.model.work import LightningWork
 
 if TYPE_CHECKING:
+    from . import api as api
     from . import core as core
+    from . import frontend as frontend
+    from . import runners as runners
     from . import structures as structures
     from . import utilities as utilities
 else:

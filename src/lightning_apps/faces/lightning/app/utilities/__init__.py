@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING
 from lightning_apps.faces.lazy import submodules
 
 if TYPE_CHECKING:
+    from . import app_commands as app_commands
     from . import app_status as app_status
+    from . import commands as commands
     from . import enum as enum
     from . import exceptions as exceptions
+    from . import frontend as frontend
+    from . import load_app as load_app
     from . import packaging as packaging
 else:
     __getattr__ = submodules(__name__)

@@ -1,0 +1,17 @@
+"""`lightning.app.frontend`: what a flow shows."""
+
+from typing import TYPE_CHECKING
+
+from lightning_apps.faces.lazy import submodules
+from lightning_apps.frontends import Frontend, JustPyFrontend, PanelFrontend, StaticWebFrontend, StreamlitFrontend
+
+if TYPE_CHECKING:
+    from . import frontend as frontend
+    from . import just_py as just_py
+    from . import panel as panel
+    from . import stream_lit as stream_lit
+    from . import web as web
+else:
+    __getattr__ = submodules(__name__)
+
+__all__ = ["Frontend", "JustPyFrontend", "PanelFrontend", "StaticWebFrontend", "StreamlitFrontend"]

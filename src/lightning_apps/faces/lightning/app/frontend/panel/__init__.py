@@ -1,0 +1,5 @@
+"""`lightning.app.frontend.panel`."""
+
+from lightning_apps.frontends import PanelFrontend
+
+__all__ = ["PanelFrontend"]

@@ -1,0 +1,5 @@
+"""`lightning.app.runners.multiprocess`."""
+
+from lightning_apps.host.runtimes import MultiProcessRuntime
+
+__all__ = ["MultiProcessRuntime"]
