@@ -243,6 +243,11 @@ class TestFilesThatFail:
 
         assert "--setup" in said
 
+    def test_a_file_named_as_the_package_is_pointed_out(self, write: Write) -> None:
+        said = sentence_of(write("L.nothing_of_this_name", name="lightning.py"))
+
+        assert "give that file another name" in said
+
     @pytest.mark.parametrize("body", ["self.x = object()", "self.x = open"])
     def test_a_check_of_ours_is_one_sentence_and_the_users_line(self, write: Write, body: str) -> None:
         text = f"class Bad(Root):\n    def __init__(self):\n        super().__init__()\n        {body}\nBad()\n"

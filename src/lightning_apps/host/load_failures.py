@@ -14,6 +14,8 @@ from ..base.errors import AppLoadError, LightningError
 from ..base.traces import ours, user_traceback
 from .comment_commands import commands_of
 
+NAMES_OF_OURS = ("lightning.py", "lightning_app.py", "lightning_apps.py")
+
 
 def missing_file(path: str) -> AppLoadError:
     """There is no such file: name the Python files beside it that it could have been."""
@@ -71,13 +73,18 @@ def explain(error: BaseException, path: str) -> AppLoadError:
         return AppLoadError(f"{error}{_place(error.__traceback__)}")
     return AppLoadError(
         f"Found an exception when loading your application from {path}. "
-        f"Please, resolve it to run your app.\n\n{user_traceback(error).rstrip()}{_setup_hint(error, path)}"
+        f"Please, resolve it to run your app.\n\n{user_traceback(error).rstrip()}{_hint(error, path)}"
     )
 
 
-def _setup_hint(error: BaseException, path: str) -> str:
+def _hint(error: BaseException, path: str) -> str:
+    """Two mistakes that the exception itself does not give away."""
     if isinstance(error, ModuleNotFoundError) and commands_of(path):
         return f"\n\nThe first lines of {path} set up what it needs: run it once with --setup."
+    for name in NAMES_OF_OURS:
+        beside = os.path.join(os.path.dirname(path), name)
+        if isinstance(error, (ImportError, AttributeError)) and os.path.isfile(beside):
+            return f"\n\n{beside} is imported in place of the installed `{name[:-3]}`: give that file another name."
     return ""
 
 
