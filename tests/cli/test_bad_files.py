@@ -20,7 +20,7 @@ FILES = {
     "an exception": ("1 / 0\n", "ZeroDivisionError"),
     "no run": ("class W(L.LightningWork):\n    pass\napp = L.LightningApp(W())\n", "run()"),
     "state that cannot be kept": (
-        "class B(Root):\n    def __init__(self):\n        super().__init__()\n        self.x = open\napp = L.LightningApp(B())\n",
+        "class B(Root):\n    def __init__(self):\n        super().__init__()\n        self.x = open\nB()\n",
         "app.py:8: self.x = open",
     ),
 }
