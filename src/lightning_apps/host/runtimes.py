@@ -8,16 +8,11 @@ from typing import Any
 
 from ..base import settings
 from ..model.app import LightningApp
+from ..model.legacy import RuntimeType
 from .loader import load_app, loaded_app
 from .setup_commands import run_setup
 
-__all__ = ["MultiProcessRuntime", "Runtime", "RuntimeType", "dispatch", "load_app_from_file", "run_app_commands"]
-
-
-class RuntimeType:
-    """Where an app runs; of the older framework's two, this machine is what is left."""
-
-    MULTIPROCESS = "multiprocess"
+__all__ = ["MultiProcessRuntime", "Runtime", "dispatch", "load_app_from_file", "run_app_commands"]
 
 
 class Runtime:
@@ -80,7 +75,7 @@ class MultiProcessRuntime(Runtime):
 
 def dispatch(
     entrypoint_file: str | os.PathLike[str],
-    runtime_type: str = RuntimeType.MULTIPROCESS,
+    runtime_type: RuntimeType | str = RuntimeType.MULTIPROCESS,
     start_server: bool = True,
     *,
     host: str | None = None,
@@ -108,8 +103,9 @@ def dispatch(
         ValueError: another runtime type.
         SystemExit: the app did not end well.
     """
-    if runtime_type != RuntimeType.MULTIPROCESS:
-        raise ValueError(f"Unknown runtime type {runtime_type!r}: {RuntimeType.MULTIPROCESS!r} is the one there is.")
+    if runtime_type not in (RuntimeType.MULTIPROCESS, RuntimeType.MULTIPROCESS.value):
+        given = getattr(runtime_type, "value", runtime_type)
+        raise ValueError(f"Unknown runtime type {given!r}: {RuntimeType.MULTIPROCESS.value!r} is the one there is.")
     if run_app_comment_commands:
         run_app_commands(entrypoint_file)
     with loaded_app(os.fspath(entrypoint_file)) as app:

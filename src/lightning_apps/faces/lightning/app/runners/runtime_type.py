@@ -1,5 +1,5 @@
 """`lightning.app.runners.runtime_type`."""
 
-from lightning_apps.host.runtimes import RuntimeType
+from lightning_apps.model.legacy import RuntimeType
 
 __all__ = ["RuntimeType"]
