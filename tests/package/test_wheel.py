@@ -6,6 +6,7 @@ where pip can get it.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import subprocess
@@ -15,7 +16,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import lightning as lightning_face
 import pytest
+
+from lightning_apps import finder
 
 pytestmark = pytest.mark.slow
 
@@ -228,3 +232,15 @@ L.nonsense
     assert done.stdout.count("lightning_apps.model.containers.") >= 2
     assert 'Module has no attribute "nonsense"' in done.stdout
     assert "Found 1 error" in done.stdout
+
+
+def test_the_stub_of_the_top_level_names_what_is_there() -> None:
+    stub = ast.parse((ROOT / "src" / "names" / "lightning-stubs" / "__init__.pyi").read_text())
+    imported = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    ours = {alias.name for node in imported if node.level for alias in node.names}
+    theirs = {alias.name for node in imported if not node.level for alias in node.names}
+
+    parts = {module.removeprefix("lightning.") for module in finder.ALIASES if importlib.util.find_spec(module)}
+
+    assert ours == set(lightning_face.NAMES) | parts - {"lightning_app"} | {"app"}
+    assert theirs == set(finder.TRAINING_NAMES)

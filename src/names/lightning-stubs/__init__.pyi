@@ -16,6 +16,7 @@ from .app import LightningWork as LightningWork
 from .app import api as api
 from .app import frontend as frontend
 from .app import runners as runners
+from .app import storage as storage
 from .app import structures as structures
 from .app import utilities as utilities
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from . import core as core
     from . import frontend as frontend
     from . import runners as runners
+    from . import storage as storage
     from . import structures as structures
     from . import utilities as utilities
 else:
