@@ -15,9 +15,9 @@ STOREYS = ["finder base", "model", "core ports", "wire storage engines web front
 STOREYS += ["components testing cli", "faces __main__"]
 LEVELS = {name: level for level, names in enumerate(STOREYS) for name in names.split()} | {"": 6}
 THE_WORLD = """
-    asyncio fcntl http multiprocessing os pathlib queue random secrets select selectors shutil signal socket sqlite3
-    subprocess sys tempfile threading time urllib uuid
-""".split()
+    asyncio fcntl http multiprocessing os pathlib queue random secrets select selectors shutil socket sqlite3
+    subprocess tempfile threading time urllib uuid
+""".split()  # not sys and signal: frames and the names of signals are data
 SLOW_TO_START = ("asyncio", "click", "dataclasses", "http", "inspect", "logging.config", "subprocess", "urllib")
 
 
