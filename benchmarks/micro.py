@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times single parts without any process around them: the encoding of values and the tracked containers.
+"""Times single parts without any process around them: encoding, tracked containers, turns of the coordinator.
 
 usage: benchmarks/micro.py [NAME …]      prints microseconds for one operation: the best of five rounds, and the median
 """
@@ -9,8 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import lightning as L
+
+from lightning_apps.base import messages as m
 from lightning_apps.base.encoding import decode, encode
 from lightning_apps.base.values import track
+from lightning_apps.core.coordinator import Coordinator
+from lightning_apps.wire.codec import dump, load_from_worker
 
 Case = Callable[[int], Any]
 CASES: dict[str, Callable[[], Case]] = {}
@@ -25,6 +30,47 @@ class Owner:
 
     def _lit_moved(self, path: Any, op: int, value: Any) -> None:
         self.heard += 1
+
+
+class Counter(L.LightningWork):
+    def __init__(self) -> None:
+        super().__init__(parallel=True)
+        self.count = 0
+
+    def run(self) -> None:
+        """Never called: what a worker would say is made up."""
+
+
+class Root(L.LightningFlow):
+    """Reads what a work counts, beside some kilobytes of state that nobody touches, and other works that are quiet."""
+
+    def __init__(self, kilobytes: int, works: int) -> None:
+        super().__init__()
+        self.blob = {f"k{i}": ["x" * 50] * 18 for i in range(kilobytes)}
+        self.quiet = L.structures.List(*(Counter() for _ in range(works)))
+        self.work = Counter()
+
+    def run(self) -> None:
+        self.work.run()
+        _ = self.work.count
+
+
+def turn(kilobytes: int = 0, works: int = 0) -> Case:
+    """One assignment of a work that runs, as it comes from its link, and the turn of the flow that it causes."""
+    coordinator = Coordinator(Root(kilobytes, works))
+    effects = coordinator.begin(0.0).effects
+    place = next(effect.place for effect in effects if isinstance(effect, m.Place) and effect.work == "root.work")
+    coordinator.step([m.Attached(place, 1), m.Said(place, 1, m.Ready(0.0))], 0.0)
+    coordinator.step([m.Said(place, 2, m.Moved(1, 1, "running", 0.0))], 0.0)
+    offset = 2
+
+    def operation(i: int) -> None:
+        nonlocal offset
+        offset += 1
+        change = m.Changed(0, (m.Change(("count",), m.SET, offset),))
+        coordinator.step([m.Said(place, offset, change, b"")], float(offset))
+
+    return operation
 
 
 def case(prepare: Callable[[], Case]) -> Callable[[], Case]:
@@ -91,6 +137,26 @@ def iterate_a_tracked_list_of_1000() -> Case:
     return lambda i: sum(items)
 
 
+@case
+def a_change_to_bytes_and_back() -> Case:
+    return lambda i: load_from_worker(dump(m.Changed(0, (m.Change(("loss",), m.SET, i),))))
+
+
+@case
+def turn_with_one_change() -> Case:
+    return turn()
+
+
+@case
+def turn_with_one_change_beside_10_MB() -> Case:
+    return turn(kilobytes=10_000)
+
+
+@case
+def turn_with_one_change_beside_1000_works() -> Case:
+    return turn(works=1000)
+
+
 def measure(operation: Case) -> list[float]:
     """Seconds for one operation, for each round, sorted."""
     count, took = 1, 0.0
@@ -114,7 +180,7 @@ def main(names: list[str]) -> None:
         sys.exit(f"unknown: {', '.join(unknown)}; known: {', '.join(CASES)}")
     for name in names or CASES:
         rounds = measure(CASES[name]())
-        print(f"{name:36} {1e6 * rounds[0]:10.2f} {1e6 * rounds[ROUNDS // 2]:10.2f} µs", flush=True)
+        print(f"{name:40} {1e6 * rounds[0]:10.2f} {1e6 * rounds[ROUNDS // 2]:10.2f} µs", flush=True)
 
 
 if __name__ == "__main__":
