@@ -88,7 +88,7 @@ import sys
 before = set(sys.modules)
 import lightning as L
 L.LightningApp, L.LightningFlow, L.LightningWork, L.CloudCompute, L.structures
-heavy = "torch numpy asyncio fastapi click subprocess multiprocessing concurrent logging".split()
+heavy = "torch numpy asyncio fastapi click multiprocessing concurrent logging".split()
 print(sorted(set(heavy) & (set(sys.modules) - before)))
 """
 
