@@ -121,6 +121,7 @@ def test_a_file_of_the_users_called_lightning_hides_ours_as_it_would_any_other_p
     assert python("import lightning; print(lightning.strikes)", cwd=tmp_path) == "2"
 
 
+@needs_no_training
 def test_a_folder_of_the_users_called_lightning_goes_on_working_beside_ours(tmp_path: Path) -> None:
     (tmp_path / "lightning").mkdir()
     (tmp_path / "lightning" / "weather.py").write_text("strikes = 2")

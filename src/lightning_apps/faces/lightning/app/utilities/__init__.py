@@ -18,5 +18,6 @@ if TYPE_CHECKING:
     from . import load_app as load_app
     from . import network as network
     from . import packaging as packaging
+    from . import tracer as tracer
 else:
     __getattr__ = submodules(__name__)
