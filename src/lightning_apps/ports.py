@@ -10,7 +10,16 @@ import msgspec
 from .base.messages import Event, Record
 
 Report = Callable[[Event], None]
-Watch = Callable[[int, Callable[[], None]], None]  # call this whenever that file descriptor can be read
+
+
+class Watch(Protocol):
+    """Waits on file descriptors."""
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever `descriptor` can be read."""
+
+    def forget(self, descriptor: int) -> None:
+        """Wait for it no longer."""
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +86,11 @@ class Engine(Protocol):
         """What is known of a place now."""
 
     def close(self, grace: float) -> None:
-        """End every place and return when nothing is left."""
+        """Begin to end every place; returns at once.  A second time with a shorter grace hurries."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left, or nothing that has to be waited for."""
 
 
 class Journal(Protocol):

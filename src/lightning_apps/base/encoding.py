@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .errors import CannotKeep
+from .messages import DELETE, SET, SPLICE, UPDATE
 
 SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 TUPLE, SET_, FROZENSET, BIGINT, TEXT, PAIRS, NAMED = 1, 2, 3, 4, 5, 6, 7
@@ -186,6 +187,28 @@ def ext_hook(code: int, data: memoryview) -> Any:
 
 
 _decoder = msgspec.msgpack.Decoder(ext_hook=ext_hook)
+
+
+# changes ------------------------------------------------------------------------------------------
+
+
+def encode_change(path: tuple[Any, ...], op: int, value: Any) -> bytes:
+    """One Change as msgpack: a snapshot of the value as it is now."""
+    if type(value) in SCALARS and op == SET:
+        try:
+            return _encoder.encode((path, op, value))
+        except (OverflowError, UnicodeEncodeError):
+            return _encoder.encode((pack(list(path), careful=True), op, pack(value, careful=True)))
+    try:
+        return _encoder.encode(([pack(key) for key in path], op, _packed(op, value)))
+    except (OverflowError, UnicodeEncodeError):
+        return _encoder.encode((pack(list(path), careful=True), op, _packed(op, value, careful=True)))
+
+
+def _packed(op: int, value: Any, careful: bool = False) -> Any:
+    if op in (SPLICE, UPDATE):
+        return [part if type(part) is int else [pack(item, careful) for item in part] for part in value]
+    return None if op == DELETE else pack(value, careful)
 
 
 # the types that come with Python, and families of them -----------------------------------------------------

@@ -2,7 +2,7 @@
 
     worker → host   Hello, Changed, Moved, Ready                        (numbered by an offset; `Said` in the host)
     host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
-    engine → host   Started, Waiting, Refused, Exited
+    engine → host   Started, Waiting, Refused, Exited, EngineClosed
     hub → host      Attached, Detached, Said
     web → host      Asked
     coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
@@ -190,6 +190,10 @@ class Exited(msgspec.Struct, frozen=True, array_like=True, tag=7):
     lost: bool = False
 
 
+class EngineClosed(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """The engine was told to end everything, and nothing is left."""
+
+
 class Asked(msgspec.Struct, frozen=True, array_like=True, tag=8):
     """An HTTP route or a command asks for a method of a flow."""
 
@@ -200,7 +204,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag=8):
     kwargs: dict[str, Any] = {}
 
 
-Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, Asked]
+Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Asked]
 
 # effects: what to do --------------------------------------------------------------------------------------
 

@@ -493,8 +493,9 @@ def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = F
     path, op, value = change.path, change.op, change.value
     name = path[0]
     if len(path) == 1 and op <= DELETE:
-        release(attributes.get(name))
-        attributes[name] = track(value, owner, name) if op == SET else None
+        release(attributes.pop(name, None))
+        if op == SET:
+            attributes[name] = track(value, owner, name)
         return True
     holder = _reach(owner, attributes, path if op >= SPLICE else path[:-1], gentle, make=op == SET)
     if holder is None:

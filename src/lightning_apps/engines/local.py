@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 import msgspec
 
 from ..base.errors import EngineError
 from ..base.log import Log
-from ..base.messages import Event, Exited, Refused, Started, Waiting
+from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiting
 from ..base.settings import Settings, environ
 from ..model.compute import Requirement
 from ..ports import Observed, Placement, Report, Watch
@@ -43,12 +44,13 @@ class LocalEngine:
         self._observed: dict[str, Observed] = {}
         self._pids: dict[str, int] = {}
         self._report: Report = _nobody
-        self._alone = False
+        self._forget: Callable[[int], None] = lambda descriptor: None
+        self._alone = self._closed = False
 
     def open(self, report: Report, watch: Watch) -> None:
         """Begin to report."""
-        self._report = report
-        watch(self._channel.fileno(), self._hear)
+        self._report, self._forget = report, watch.forget
+        watch.watch(self._channel.fileno(), self._hear)
 
     def place(self, order: Placement) -> None:
         """Start a worker as soon as there is room for it; a second time for the same place changes nothing."""
@@ -89,17 +91,18 @@ class LocalEngine:
         return self._observed.get(place, Observed("unknown"))
 
     def close(self, grace: float) -> None:
-        """End every worker; returns when nothing is left of them and their output is written."""
+        """Begin to end every worker; `closed` says when nothing is left of them and their output is written."""
         for place in list(self._waiting):
             self._over(Exited(place))
-        self._tell(CloseAll(grace))
-        while not self._alone:
-            for message in self._channel.receive():
-                if isinstance(message, Closed):
-                    return
-                self._take(message)
-            self._alone = self._channel.closed
-        self._end_alone(grace)
+        if self._alone:
+            self._end_alone(grace)
+        else:
+            self._tell(CloseAll(grace))
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything has ended."""
+        return self._closed
 
     # -- what the keeper says ------------------------------------------------------------------------------
 
@@ -108,8 +111,9 @@ class LocalEngine:
             return
         for message in self._channel.receive():
             self._take(message)
-        if self._channel.closed:
+        if self._channel.closed and not self._closed:
             self._alone = True
+            self._forget(self._channel.fileno())
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _take(self, message: object) -> None:
@@ -119,6 +123,12 @@ class LocalEngine:
             self._report(message)
         elif isinstance(message, (Exited, Refused)):
             self._over(message)
+        elif isinstance(message, Closed):
+            self._has_closed()
+
+    def _has_closed(self) -> None:
+        self._closed = True
+        self._report(EngineClosed())
 
     def _over(self, event: Exited | Refused) -> None:
         if self._orders.pop(event.place, None) is None:
@@ -150,6 +160,7 @@ class LocalEngine:
         process_tree.end_processes({pid: place for place, pid in self._pids.items()}, grace)
         for place in list(self._orders):
             self._over(Exited(place))
+        self._has_closed()
 
 
 def this_machine(settings: Settings) -> Allocator:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import socket
 import time
+import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..base.encoding import encode
 from ..base.errors import CannotKeep, NotAttached
 from ..base.status import WorkStatus
 
-if TYPE_CHECKING:
-    from .component import Component
-    from .flow import LightningFlow
-    from .work import LightningWork
+# What is bound here is defined in terms of its binding, so it cannot be imported: flows and works are named, not typed.
+Component = LightningFlow = LightningWork = Any
 
 
 class Binding(Protocol):
@@ -38,7 +37,9 @@ class Binding(Protocol):
     def calls(self, component: Component) -> dict[str, Any]: ...
     def attempt(self, work: LightningWork) -> int: ...
     def port(self, work: LightningWork) -> int: ...
-    def schedule(self, flow: LightningFlow, site: tuple[str, str, int], pattern: str, start: Any) -> bool: ...
+    def schedule(
+        self, flow: LightningFlow, code: types.CodeType, line: int, user_key: str | None, pattern: str, start: Any
+    ) -> bool: ...
 
 
 class Unbound:
@@ -96,7 +97,9 @@ class Unbound:
     def port(self, work: LightningWork) -> int:
         return free_port()
 
-    def schedule(self, flow: LightningFlow, site: tuple[str, str, int], pattern: str, start: Any) -> bool:
+    def schedule(
+        self, flow: LightningFlow, code: types.CodeType, line: int, user_key: str | None, pattern: str, start: Any
+    ) -> bool:
         return True
 
 

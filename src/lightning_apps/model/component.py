@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from ..base.encoding import SCALARS
 from ..base.errors import AttributeNotDeclared, CannotKeep, InitForgotten
-from ..base.messages import DELETE, SET
-from ..base.values import GONE, opaque, plain, release, same, track
+from ..base.messages import DELETE, SET, Change
+from ..base.values import GONE, opaque, plain, put, release, same, track
 from .binding import UNBOUND, Binding
 
 
@@ -159,6 +159,20 @@ class Component(metaclass=ComponentType):
             self._lit_opaque.add(path[0])
         self._lit_binding.check_thread(self)
         self._lit_binding.moved(self, path, op, value)
+
+    def _lit_apply(self, change: Change, gentle: bool = False) -> bool:
+        """Take over a change made on the other side, without reporting it; False if it does not fit what is here."""
+        name = change.path[0]
+        if name in self._lit_children:
+            return True
+        fits = put(self, self.__dict__, change, gentle)
+        if name not in self.__dict__:
+            self._lit_state.pop(name, None)
+            return fits
+        self._lit_state[name] = None
+        if type(change.value) not in SCALARS and opaque(self.__dict__[name]):
+            self._lit_opaque.add(name)
+        return fits
 
     def __delattr__(self, name: str) -> None:
         if name in self._lit_children:

@@ -104,8 +104,7 @@ class LightningFlow(Component):
             ScheduleError: an invalid pattern.
         """
         frame = sys._getframe(1)
-        site = (user_key or "", frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno)
-        return self._lit_binding.schedule(self, site, cron_pattern, start_time)
+        return self._lit_binding.schedule(self, frame.f_code, frame.f_lineno, user_key, cron_pattern, start_time)
 
     def experimental_iterate(self, iterable: Iterable[Any], run_once: bool = True, user_key: str = "") -> Iterator[Any]:
         """Iterate over something, going on at the same item when a work's call ends the turn in between.

@@ -1,0 +1,496 @@
+"""The deterministic centre: events in, one turn of the root flow, a record and effects out.  No clock, thread, file or socket."""
+
+from __future__ import annotations
+
+import pickle
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from ..base import messages as m
+from ..base.encoding import encode, encode_change
+from ..base.errors import AppExit, Blocked, CannotSend, NotAttached, WrongPlace
+from ..base.messages import Effect, Event, Outcome, Record
+from ..base.status import WorkStageStatus as Stage
+from ..base.status import WorkStatus
+from ..base.traces import deepest, place_in_user_code, user_traceback
+from ..model.binding import UNBOUND
+from ..model.component import Component
+from ..model.flow import LightningFlow
+from ..model.work import LightningWork
+from .crew import Crew
+from .keys import call_key
+from .life import ATTACHED, NOWHERE, Life
+from .timers import Schedules, schedule_key
+
+WARN_AFTER = 100
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the coordinator is told of the settings, and the few things of the outside that it may ask for.
+
+    Attributes:
+        tick: seconds between wakes of the flow without a reason; None: never.
+        pace_after, pace_fastest, pace_slowest: see `base.settings`.
+        history: settled calls kept per work.
+        free_port: hands out a port.
+        thread: identifies the current thread.
+    """
+
+    tick: float | None = None
+    pace_after: int = 100
+    pace_fastest: float = 0.001
+    pace_slowest: float = 0.1
+    history: int = 1000
+    lost_limit: int = 5
+    free_port: Callable[[], int] = lambda: 0
+    thread: Callable[[], int] = lambda: 0
+
+
+class Coordinator:
+    """Holds the component tree, its calls and timers; `step` is the only way to move it.
+
+    Args:
+        root: the root flow; it and everything below is bound to this coordinator.
+    """
+
+    context = "flow"
+
+    def __init__(self, root: LightningFlow, options: Options | None = None) -> None:
+        self.root, self.options = root, options or Options()
+        self.tree: dict[str, Component] = {}
+        self.crew = Crew(self._emit, self.options.history, self.options.lost_limit)
+        self.schedules = Schedules()
+        self.turn = 0
+        self.awake = True  # the flow has reason to run again
+        self.done = False
+        self.blocked = False
+        self._effects: list[Effect] = []
+        self._record = Record(0, 0.0)
+        self._moved_works: dict[str, Life] = {}
+        self._watched: dict[tuple[str, str], bytes] = {}
+        self._self_made = 0
+        self._last_turn = 0.0
+        self._next_tick: float | None = None
+        self._culprit = ""
+        self._thread = self.options.thread()
+        for component in list(root._lit_walk()):
+            self._adopt(component)
+
+    # -- moving ------------------------------------------------------------------------------------------
+
+    def begin(self, now: float) -> Outcome:
+        """Before the first turn: the processes of works that start with the flow."""
+        self._open_turn(now)
+        for life in list(self.crew.lives.values()):
+            if life.work.start_with_flow and not _needs_device(life.work):
+                self.crew.start(life)
+        return self._close_turn()
+
+    def step(self, events: Iterable[Event], now: float) -> Outcome:
+        """Take in what happened, let the flow run once if anything moved, and say what to record and what to do."""
+        self._open_turn(now)
+        taken = False
+        for event in events:
+            taken = self._take(event) or taken
+        self._look_at_timers(now)
+        if taken:
+            self.awake, self._self_made = True, 0
+        if self.awake and not self.done:
+            self._run_flow()
+        return self._close_turn()
+
+    @property
+    def wake_at(self) -> float | None:
+        """The wall time of the next step even if nothing happens; None: not before something does; 0.0: at once."""
+        if self.done:
+            return None
+        if self.awake:
+            over = self._self_made - self.options.pace_after
+            return 0.0 if over <= 0 else self._last_turn + self._pause(over)
+        times = [self.schedules.next_at, self._next_tick, self.crew.release_since() if self._idle_matters else None]
+        return min((time for time in times if time is not None), default=None)
+
+    def _pause(self, over: int) -> float:
+        return float(min(self.options.pace_slowest, self.options.pace_fastest * 2 ** min(over / 100, 30)))
+
+    @property
+    def _idle_matters(self) -> bool:
+        return any(getattr(life.work.cloud_compute, "idle_timeout", None) for life in self.crew.lives.values())
+
+    def _open_turn(self, now: float) -> None:
+        self.turn += 1
+        self._thread = self.options.thread()
+        self._effects, self.crew.now, self.blocked = [], now, False
+        self._record = Record(self.turn, now, [], [], [], [], {})
+        self.crew.moved = self._record.calls
+
+    def _close_turn(self) -> Outcome:
+        for life in self._moved_works.values():
+            self._say_changes(life)
+        self._moved_works.clear()
+        self._record.timers = {key: due for key, due in self.schedules.settle().items() if due is not None}
+        return Outcome(self._record, self._effects)
+
+    def _say_changes(self, life: Life) -> None:
+        if life.phase == ATTACHED:
+            message = life.mirror.take_outgoing()
+            if message is not None:
+                self._effects.insert(0, m.Send(life.place, message))
+        else:
+            life.mirror.forget_outgoing()
+
+    def _look_at_timers(self, now: float) -> None:
+        if self.options.tick:
+            if self._next_tick is None or now >= self._next_tick:
+                self.awake = self.awake or self._next_tick is not None
+                self._next_tick = now + self.options.tick
+        if self.schedules.due(now):
+            self.awake = True
+        if self._idle_matters:
+            self.crew.release_overdue()
+
+    def _run_flow(self) -> None:
+        self.awake = False
+        self._last_turn = self.crew.now
+        said, opened = len(self._record.changes), len(self._record.calls)
+        try:
+            self.root.run()
+        except Blocked:
+            """Waiting for a work: the next event from it wakes the flow."""
+        except AppExit as exit:
+            self._exit(1 if exit.failed else 0, str(exit))
+        except SystemExit as exit:
+            self._exit(exit.code if isinstance(exit.code, int) else int(exit.code is not None), "" if isinstance(exit.code, int) else str(exit.code or ""))
+        except Exception as error:
+            self._flow_failed(error)
+        self._check_watched()
+        self._after_run(len(self._record.changes) > said or len(self._record.calls) > opened)
+        self._check_failures()
+
+    def _after_run(self, moved: bool) -> None:
+        if not moved:
+            self._self_made = 0
+            return
+        self.awake = True
+        self._self_made += 1
+        if self._self_made == WARN_AFTER + 1 and self._culprit:
+            self._emit(
+                m.Say("warning", f"The flow has run {WARN_AFTER} times in a row because it changes its own state: {self._culprit}. "
+                      "Change state only when something happened, or it will be paced down to ten turns a second.", once=True)
+            )  # fmt: skip
+
+    def _flow_failed(self, error: Exception) -> None:
+        flow = deepest(error, LightningFlow) or self.root
+        self._exit(1, f"{user_traceback(error)}\nThe run of {flow.name} ({type(flow).__name__}) failed: the app ends.")
+
+    def _exit(self, code: int, message: str = "") -> None:
+        self.done, self.awake = True, False
+        self._emit(m.Exit(code, message))
+
+    def _emit(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    # -- failures ----------------------------------------------------------------------------------------
+
+    def _check_failures(self) -> None:
+        """The flow had its turn to see them: those that it did not ask for again end the app, if their works say so."""
+        failed, self.crew.failed = self.crew.failed, []
+        for life, call in failed:
+            if call is not None and call.stage != Stage.FAILED:
+                continue
+            if life.work.raise_exception and not self.done:
+                self._exit(1, f"The app ends because {life.name} failed. Make it with raise_exception=False to go on.")
+
+    def _tell_failures(self) -> None:
+        for life, call in self.crew.failed:
+            failure = call.failure if call is not None else None
+            text = failure.message if failure is not None else (life.bare[-1].message if life.bare else "")
+            what = f"{life.name} failed: {describe(call)}, attempt {call.attempt}." if call is not None else f"{life.name} could not start."
+            self._emit(m.Say("error", f"{(text or '').rstrip()}\n{what}" if text else what))
+
+    # -- what happened -----------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> bool:
+        """Take in one event; whether the flow should see it."""
+        if isinstance(event, m.Said):
+            return self._heard(event)
+        self._record.events.append(event)
+        handler = HANDLERS[type(event)]
+        before = len(self.crew.failed)
+        woken = bool(handler(self, event))
+        if len(self.crew.failed) > before:
+            self._tell_failures()
+        return woken
+
+    def _heard(self, event: m.Said) -> bool:
+        life = self.crew.places.get(event.place)
+        if life is None or event.offset <= life.mirror.heard:
+            return False
+        life.mirror.heard = event.offset
+        self._record.received.append((event.place, event.offset, event.raw))
+        message = event.message
+        if type(message) is m.Changed:
+            for whole in life.mirror.absorb(life.work, message):
+                self._emit(m.Send(event.place, whole))
+            return True
+        before = len(self.crew.failed)
+        if isinstance(message, m.Moved):
+            self.crew.call_moved(life, message)
+        elif isinstance(message, m.Ready):
+            self.crew.ready(life, message)
+        if len(self.crew.failed) > before:
+            self._tell_failures()
+        return True
+
+    def _attached(self, event: m.Attached) -> bool:
+        life = self.crew.places.get(event.place)
+        if life is not None:
+            if not life.offered_port:
+                life.offered_port = self.options.free_port()
+            life.mirror.heard = 0
+        return self.crew.attached(event)
+
+    def _asked(self, event: m.Asked) -> bool:
+        component = self.tree.get(event.component)
+        try:
+            value = getattr(component, event.method)(*event.args, **event.kwargs)
+        except (AppExit, Exception) as error:
+            self._emit(m.Reply(event.id, error=error))
+        else:
+            self._emit(m.Reply(event.id, value))
+        return True
+
+    # -- the binding of every component in the host --------------------------------------------------------
+
+    def _adopt(self, component: Component) -> None:
+        name = component.name
+        component._lit_name, component._lit_binding = name, self
+        self.tree[name] = component
+        for attribute in component._lit_opaque:
+            self._watched[name, attribute] = b""
+        if isinstance(component, LightningWork):
+            self.crew.hire(component)
+
+    def attached(self, child: Component) -> None:
+        """A component made while the app runs came into the tree."""
+        for component in list(child._lit_walk()):
+            self._adopt(component)
+            self._record.calls.append(["made", component.name, type(component).__module__, type(component).__qualname__])
+
+    def detached(self, child: Component) -> None:
+        """A component left the tree, with everything below it."""
+        for component in list(child._lit_walk()):
+            self.tree.pop(component.name, None)
+            self.schedules.drop(component.name)
+            self._record.calls.append(["gone", component.name])
+            if isinstance(component, LightningWork):
+                self.crew.dismiss(component)
+            component._lit_binding, component._lit_name = UNBOUND, ""
+
+    def check_thread(self, component: Component) -> None:
+        """State may be assigned only on the flow's thread."""
+        if self.options.thread() != self._thread:
+            raise WrongPlace(
+                f"The state of {component.name} can be set only on the flow's thread. From another thread or process use AppState()."
+            )
+
+    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any) -> None:
+        """The flow's side changed state: recorded, and said to the work concerned at the end of the turn."""
+        data = encode_change(path, op, value)
+        name = component.name
+        self._record.changes.append((name, data))
+        if self._self_made >= WARN_AFTER - 1:
+            self._culprit = f"{name}.{'.'.join(map(str, path))} at {place_in_user_code()}"
+        life = self.crew.lives.get(name)
+        if life is not None:
+            life.mirror.note(path, msgspec.Raw(data))
+            self._moved_works[name] = life
+        if component._lit_opaque and path[0] in component._lit_opaque:
+            self._watched[name, path[0]] = b""
+
+    def _check_watched(self) -> None:
+        """Values that change without telling us are compared by their encoding, up to 64 KiB."""
+        for (name, attribute), known in list(self._watched.items()):
+            component = self.tree.get(name)
+            if component is None or attribute not in component._lit_opaque:
+                del self._watched[name, attribute]
+                continue
+            data = encode(component.__dict__.get(attribute))
+            if len(data) <= 65536 and data != known:
+                self._watched[name, attribute] = data
+                if known:
+                    self.moved(component, (attribute,), m.SET, component.__dict__.get(attribute))
+                    self._watched[name, attribute] = data
+
+    def call(self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A flow asks for a call; see the table in `semantics`: known or new, parallel or not, cached or not."""
+        life = self._life(work)
+        try:
+            key = call_key(args, kwargs, self._warn_key)
+        except CannotSend as error:
+            raise CannotSend(f"{work.name}.run{describe_arguments(args, kwargs)}: {error}.") from None
+        found = life.calls.find(key)
+        if self.blocked:
+            return self._after_blocked(life, key)
+        if self._to_open(life, key):
+            self.crew.open(life, key, dump_arguments(work, args, kwargs))
+        elif found is not None and life.calls.latest is not found and not (found.stage == Stage.SUCCEEDED and work.cache_calls):
+            life.calls.latest = found
+        if work.parallel or (life.calls.done(key) and work.cache_calls):
+            return life.calls.value(key) if life.calls.done(key) else None
+        self.blocked = True
+        raise Blocked
+
+    def _to_open(self, life: Life, key: str) -> bool:
+        call = life.calls.find(key)
+        if call is None:
+            return not (life.calls.done(key) and life.work.cache_calls)
+        return call.stage == Stage.SUCCEEDED and not life.work.cache_calls
+
+    def _after_blocked(self, life: Life, key: str) -> Any:
+        """Somebody caught `Blocked`: nothing more is opened in this turn."""
+        self._emit(
+            m.Say("warning", f"A call of {life.name} at {place_in_user_code()} was not made: this turn already waits for another "
+                  "work. Don't catch BaseException, or use a bare `except:`, around a call that waits.", once=True)
+        )  # fmt: skip
+        if life.calls.done(key) or life.work.parallel:
+            return life.calls.value(key)
+        raise Blocked
+
+    def _warn_key(self, text: str) -> None:
+        self._emit(m.Say("warning", text, once=True))
+
+    def _life(self, work: LightningWork) -> Life:
+        life = self.crew.lives.get(work.name)
+        if life is None or life.work is not work:
+            raise NotAttached(
+                f"Failed to create process for {type(work).__name__}. Make sure to set this work as an attribute of a "
+                "`LightningFlow` before calling the run method."
+            )
+        return life
+
+    def start(self, work: LightningWork) -> None:
+        """Start the process; a work that is not parallel ends the turn until it has started."""
+        life = self._life(work)
+        if life.phase == ATTACHED and life.ready:
+            return
+        if not self.blocked:
+            if life.phase == NOWHERE and not life.wanted:
+                self._record.calls.append(["start", work.name])
+            self.crew.start(life)
+        if not work.parallel:
+            self.blocked = True
+            raise Blocked
+
+    def stop(self, work: LightningWork, delete: bool = False) -> None:
+        """The status is "stopped" at once."""
+        if self.crew.stop(self._life(work), delete):
+            self._record.calls.append(["stop", work.name, delete])
+
+    def retry(self, work: LightningWork) -> None:
+        """Ask again for the last call if it failed or was stopped."""
+        self.crew.retry(self._life(work))
+
+    def statuses(self, work: LightningWork) -> list[WorkStatus]:
+        """Of the call asked for last."""
+        life = self.crew.lives.get(work.name)
+        return life.statuses() if life is not None else []
+
+    def calls(self, component: Component) -> dict[str, Any]:
+        """The `calls` of `state`."""
+        life = self.crew.lives.get(component.name)
+        if life is not None:
+            return life.calls.shape()
+        return {}
+
+    def attempt(self, work: LightningWork) -> int:
+        """The number of the last delivery of a call of this work."""
+        life = self.crew.lives.get(work.name)
+        return life.calls.attempts if life is not None else 0
+
+    def port(self, work: LightningWork) -> int:
+        """The port handed out to this work: the same one for whoever reads it first."""
+        life = self._life(work)
+        if not life.offered_port:
+            life.offered_port = self.options.free_port()
+        return life.offered_port
+
+    def schedule(
+        self, flow: LightningFlow, code: types.CodeType, line: int, user_key: str | None, pattern: str, start: Any
+    ) -> bool:
+        """True at once the first time, then once per due time; the turn that reaches the line takes it."""
+        key = schedule_key(flow.name, pattern, user_key, code, line, type(flow))
+        return self.schedules.ask(key, pattern, start, self.crew.now)
+
+    # -- ending ------------------------------------------------------------------------------------------
+
+    def absorb(self, events: Iterable[Event], now: float) -> None:
+        """After the end: take in what works still say, without running the flow."""
+        self._open_turn(now)
+        self.crew.now = now
+        for event in events:
+            if isinstance(event, m.Said):
+                self._heard(event)
+        self.crew.failed = []
+
+    def finish(self, now: float) -> None:
+        """The app has ended: works that were not stopped are now, for whoever looks at them."""
+        self._open_turn(now)
+        for life in self.crew.lives.values():
+            statuses = life.statuses()
+            if not statuses or statuses[-1].stage != Stage.STOPPED:
+                life.bare = [*statuses, WorkStatus(stage=Stage.STOPPED, timestamp=now)]
+
+
+HANDLERS: dict[type, Callable[[Coordinator, Any], bool | None]] = {
+    m.Attached: Coordinator._attached,
+    m.Detached: lambda self, event: False,
+    m.Started: lambda self, event: False,
+    m.Waiting: lambda self, event: self.crew.waiting(event) or True,
+    m.Refused: lambda self, event: self.crew.refused(event) or True,
+    m.Exited: lambda self, event: self.crew.exited(event) or True,
+    m.EngineClosed: lambda self, event: False,
+    m.Asked: Coordinator._asked,
+}
+
+
+def dump_arguments(work: LightningWork, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Arguments as they are now, on their way to another process.
+
+    Raises:
+        CannotSend: something in them does not pickle.
+    """
+    try:
+        return pickle.dumps((args, kwargs), protocol=5)
+    except Exception as error:
+        shown = describe_arguments(args, kwargs)
+        raise CannotSend(f"The arguments of {work.name}.run{shown} cannot be sent to its process: {error}.") from None
+
+
+def describe_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """ "(0.1, epochs=3)", shortened."""
+    try:
+        text = ", ".join([*(repr(a) for a in args), *(f"{k}={v!r}" for k, v in kwargs.items())])
+    except Exception:
+        text = "…"
+    return f"({text if len(text) <= 120 else text[:117] + '…'})"
+
+
+def describe(call: Any) -> str:
+    """ "run(lr=0.1)"; the arguments are read back for it."""
+    try:
+        args, kwargs = pickle.loads(call.arguments)
+    except Exception:
+        return "run(…)"
+    return "run" + describe_arguments(args, kwargs)
+
+
+def _needs_device(work: LightningWork) -> bool:
+    compute = work.cloud_compute
+    return bool(compute.requirement.devices or compute.wish)
+
+
+__all__ = ["Coordinator", "Options"]

@@ -1,0 +1,264 @@
+"""The works of an app: which calls are asked for, which processes that needs, and what follows from what they report.
+
+Turns events of engines and workers into moves of calls, and both into effects.  Knows nothing of the flow's turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..base import messages as m
+from ..base.messages import Effect, Failure
+from ..base.status import WorkFailureReasons as Why
+from ..base.status import WorkStageStatus as Stage
+from ..base.status import WorkStatus
+from ..base.traces import how_it_ended
+from ..model.work import LightningWork
+from .calls import Call
+from .life import ATTACHED, LEAVING, NOWHERE, PLACING, Life
+
+
+class Crew:
+    """All works by name, and by the place where each is."""
+
+    def __init__(self, emit: Callable[[Effect], None], history: int, lost_limit: int) -> None:
+        self.lives: dict[str, Life] = {}
+        self.places: dict[str, Life] = {}
+        self.now = 0.0
+        self.failed: list[tuple[Life, Call | None]] = []  # failures since they were last looked at
+        self.moved: list[Any] = []  # what the record says of calls
+        self._emit, self._history, self._lost_limit = emit, history, lost_limit
+        self._waiting: dict[str, Life] = {}
+        self._departed: dict[str, int] = {}  # names once used, and how many placements they had
+
+    # -- coming and going --------------------------------------------------------------------------------
+
+    def hire(self, work: LightningWork) -> Life:
+        """A work came into the tree."""
+        life = self.lives[work.name] = Life(work, self._history)
+        life.placements = self._departed.pop(work.name, 0)
+        return life
+
+    def dismiss(self, work: LightningWork) -> None:
+        """A work left the tree: its process ends, what it says is ignored."""
+        life = self.lives.pop(work.name, None)
+        if life is None:
+            return
+        self._departed[work.name] = life.placements
+        self.places.pop(life.place, None)
+        if life.phase in (PLACING, ATTACHED):
+            self._emit(m.Stop(life.place, delete=True))
+
+    # -- asked for by the flow ---------------------------------------------------------------------------
+
+    def open(self, life: Life, key: str, arguments: bytes) -> Call:
+        """A call is made: queued, and a process is seen to."""
+        call = life.calls.open(key, arguments, self.now)
+        self.moved.append(["opened", life.name, call.ordinal, key, arguments])
+        life.bare = []
+        self.see_to(life)
+        return call
+
+    def start(self, life: Life) -> None:
+        """A process is wanted, call or not."""
+        if life.phase in (NOWHERE, LEAVING) and not life.wanted:
+            life.wanted = True
+            life.bare = [WorkStatus(stage=Stage.PENDING, timestamp=self.now, reason="start")]
+            self.see_to(life)
+
+    def stop(self, life: Life, delete: bool = False) -> bool:
+        """End it: calls that have not settled are stopped; False if there is nothing to stop."""
+        if not life.busy and life.phase in (NOWHERE, LEAVING) and not life.wanted:
+            return False
+        for call in life.calls.unsettled():
+            life.calls.settle(call)
+            self._move(life, call, Stage.STOPPED, reason="pending")
+        latest = life.calls.latest
+        if latest is None or latest.stage != Stage.STOPPED:
+            earlier = latest.statuses if latest is not None else life.bare
+            life.bare = [*earlier, WorkStatus(stage=Stage.STOPPED, timestamp=self.now, reason="pending")]
+        life.wanted, life.delete = False, delete
+        self._send_away(life, delete)
+        return True
+
+    def retry(self, life: Life) -> bool:
+        """Make the call that was asked for last again, if it failed or was stopped."""
+        latest = life.calls.latest
+        if latest is None or latest.stage not in (Stage.FAILED, Stage.STOPPED):
+            return False
+        self.open(life, latest.key, latest.arguments)
+        return True
+
+    def see_to(self, life: Life) -> None:
+        """Deliver the next call if there is a worker for it; have one placed if there is none."""
+        if life.phase == ATTACHED and not life.released:
+            call = life.calls.next()
+            if call is not None:
+                self._emit(m.Send(life.place, m.Run(call.ordinal, call.attempt, call.arguments)))
+            life.idle_since = 0.0 if life.busy else (life.idle_since or self.now)
+        elif life.phase == NOWHERE and (life.calls.queue or life.wanted):
+            self.places[life.next_place()] = life
+            self._emit(m.Place(life.name, life.place))
+
+    def _send_away(self, life: Life, delete: bool = False) -> None:
+        if life.phase in (PLACING, ATTACHED):
+            life.phase = LEAVING
+            self._emit(m.Stop(life.place, delete))
+
+    # -- what happened: engines --------------------------------------------------------------------------
+
+    def attached(self, event: m.Attached) -> bool:
+        """A worker dialled in: it gets the whole state."""
+        life = self.places.get(event.place)
+        if life is None or life.phase == LEAVING:
+            self._emit(m.Send(event.place, m.Rejected("this work was stopped meanwhile")))
+            return False
+        life.phase, life.waits_for = ATTACHED, ()
+        self._waiting.pop(life.name, None)
+        life.mirror.restart()
+        state = life.work._lit_values()
+        self._emit(m.Send(event.place, m.Welcome(0, life.mirror.version, state, life.mirror.heard, life.offered_port)))
+        self.see_to(life)
+        return True
+
+    def ready(self, life: Life, message: m.Ready) -> None:
+        """`on_start` has run."""
+        if message.failure is not None:
+            self._give_up(life, message.failure)
+            self._send_away(life)
+            return
+        life.ready = True
+        if life.calls.latest is None or life.bare:
+            life.bare = [*life.bare, WorkStatus(stage=Stage.STARTED, timestamp=message.at)]
+        self.see_to(life)
+
+    def waiting(self, event: m.Waiting) -> None:
+        """The engine cannot place it yet: say so, and free what an idle work holds."""
+        life = self.places.get(event.place)
+        if life is None:
+            return
+        life.waits_for, life.pending_reason = event.holders, event.reason
+        self._waiting[life.name] = life
+        for call in life.calls.unsettled()[:1]:
+            self._move(life, call, Stage.PENDING, reason=event.reason)
+        self._release_idle()
+
+    def refused(self, event: m.Refused) -> None:
+        """The engine can never place it."""
+        life = self.places.pop(event.place, None)
+        if life is not None:
+            life.gone()
+            life.wanted = False
+            self._waiting.pop(life.name, None)
+            self._give_up(life, Failure(Why.REFUSED, event.reason))
+
+    def exited(self, event: m.Exited) -> None:
+        """A process is gone for certain; what was said before has been heard."""
+        life = self.places.pop(event.place, None)
+        if life is None:
+            return
+        expected, was_ready = life.phase == LEAVING or life.released, life.ready
+        life.gone()
+        self._waiting.pop(life.name, None)
+        if event.lost:
+            self._lost(life)
+        elif not expected:
+            self._died(life, event, was_ready)
+        life.wanted = life.wanted and life.bare[-1:] != [] and life.bare[-1].stage == Stage.PENDING
+        self.see_to(life)
+
+    def _died(self, life: Life, event: m.Exited, was_ready: bool) -> None:
+        """A process ended by itself on a living machine: its call has failed."""
+        ended = how_it_ended(event.code, event.signal)
+        failure = Failure(Why.DIED, f"The process of {life.name} {ended}.", exit_code=event.code)
+        call = life.calls.active
+        if call is not None:
+            self._fail(life, call, failure)
+        elif not was_ready:
+            self._give_up(life, Failure(Why.DIED, f"The process of {life.name} {ended} before it could take a call."))
+        else:
+            self._emit(m.Say("warning", f"The idle process of {life.name} {ended}; its next call starts another."))
+
+    def _lost(self, life: Life) -> None:
+        """It went away with its machine: the call is sent again, which is no retry."""
+        call = life.calls.active
+        if call is None:
+            return
+        call.lost += 1
+        if call.lost > self._lost_limit:
+            self._fail(life, call, Failure(Why.LOST, f"{life.name} was lost with its machine {call.lost} times."))
+        else:
+            life.calls.put_back(call, self.now, reason=f"lost with its machine ({call.lost} of {self._lost_limit})")
+
+    # -- what happened: workers --------------------------------------------------------------------------
+
+    def call_moved(self, life: Life, message: m.Moved) -> None:
+        """A worker says where a call has got to; late words about an older attempt are ignored."""
+        call = life.calls.by_ordinal(message.ordinal)
+        if call is None or not call.sent or message.attempt != call.attempt or life.calls.active is not call:
+            return
+        if message.stage == Stage.FAILED:
+            self._fail(life, call, message.failure or Failure(Why.USER_EXCEPTION, ""), message.at)
+        elif message.stage == Stage.SUCCEEDED:
+            call.value = message.value
+            life.calls.settle(call)
+            self._move(life, call, Stage.SUCCEEDED, at=round(message.at, 6))
+        else:
+            self._move(life, call, message.stage, at=message.at)
+        if call.settled:
+            self._release_idle()
+            self.see_to(life)
+
+    def _fail(self, life: Life, call: Call, failure: Failure, at: float | None = None) -> None:
+        call.failure = failure
+        life.calls.settle(call)
+        self._move(life, call, Stage.FAILED, at=at, reason=failure.reason, message=failure.message)
+        self.failed.append((life, call))
+
+    def _give_up(self, life: Life, failure: Failure) -> None:
+        """No worker can be had: every call that waits has failed."""
+        calls = life.calls.unsettled()
+        for call in calls:
+            self._fail(life, call, failure)
+        if not calls:
+            life.bare = [WorkStatus(stage=Stage.FAILED, timestamp=self.now, reason=failure.reason, message=failure.message)]
+            self.failed.append((life, None))
+        life.wanted = False
+
+    def _move(self, life: Life, call: Call, stage: str, at: float | None = None, reason: str | None = None, message: str | None = None) -> None:
+        if call.move(stage, self.now if at is None else at, reason, message):
+            self.moved.append(["moved", life.name, call.ordinal, stage, call.attempt, reason])
+
+    # -- devices and idleness ----------------------------------------------------------------------------
+
+    def _release_idle(self) -> None:
+        """End idle processes that hold what others wait for."""
+        for life in list(self._waiting.values()):
+            for place in life.waits_for:
+                self.release(place)
+
+    def release(self, place: str) -> bool:
+        """End the process at this place if it has nothing to do; the status of its work stays as it is."""
+        holder = self.places.get(place)
+        if holder is None or holder.busy or holder.released or holder.phase != ATTACHED or not holder.ready:
+            return False
+        holder.released, holder.wanted = True, False
+        self._emit(m.Stop(place))
+        return True
+
+    def release_since(self) -> float | None:
+        """When the next idle process has been idle for as long as it may, in wall time."""
+        times = [life.idle_since + limit for life in self.lives.values() if (limit := _idle_timeout(life)) and life.idle_since]
+        return min(times, default=None)
+
+    def release_overdue(self) -> None:
+        """End processes that were idle for longer than they may."""
+        for life in list(self.lives.values()):
+            limit = _idle_timeout(life)
+            if limit and life.idle_since and life.idle_since + limit <= self.now:
+                self.release(life.place)
+
+
+def _idle_timeout(life: Life) -> float:
+    return float(getattr(life.work.cloud_compute, "idle_timeout", None) or 0.0)

@@ -1,0 +1,75 @@
+"""One work's life as the host knows it: where it is placed, whether it is ready, what it waits for, what users read of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.status import WorkStageStatus as Stage
+from ..base.status import WorkStatus
+from ..model.work import LightningWork
+from .calls import CallTable
+from .mirror import Mirror
+
+NOWHERE, PLACING, ATTACHED, LEAVING = "nowhere", "placing", "attached", "leaving"
+
+
+class Life:
+    """The life of one work.
+
+    Attributes:
+        place: id of the current placement, "" if there is none.
+        placements: how many there have been; only grows.
+        phase: nowhere → placing → attached → leaving → nowhere.
+        ready: whether `on_start` has run there.
+        wanted: a process is wanted even without a call.
+        waits_for: places that hold what it waits for.
+        idle_since: wall time since when it has nothing to do, 0 while it has.
+    """
+
+    def __init__(self, work: LightningWork, history: int) -> None:
+        self.work = work
+        self.calls = CallTable(history)
+        self.mirror = Mirror()
+        self.place, self.placements, self.phase = "", 0, NOWHERE
+        self.ready = self.wanted = self.released = self.delete = False
+        self.waits_for: tuple[str, ...] = ()
+        self.pending_reason = ""
+        self.idle_since = 0.0
+        self.offered_port = 0
+        self.bare: list[WorkStatus] = []  # statuses while no call was ever asked for, or after a stop without one
+
+    @property
+    def name(self) -> str:
+        return self.work.name
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is under way or waits."""
+        return self.calls.active is not None or bool(self.calls.queue)
+
+    def statuses(self) -> list[WorkStatus]:
+        """What users read: of the call asked for last, else of the process."""
+        if self.bare and (self.calls.latest is None or self.bare[-1].stage == Stage.STOPPED or self.bare[0].reason == "start"):
+            return self.bare
+        return list(self.calls.latest.statuses) if self.calls.latest is not None else self.bare
+
+    def next_place(self) -> str:
+        """The id of a new placement."""
+        self.placements += 1
+        self.place, self.phase, self.ready, self.released = f"{self.name}@{self.placements}", PLACING, False, False
+        return self.place
+
+    def gone(self) -> None:
+        """Its process has ended."""
+        self.place, self.phase, self.ready = "", NOWHERE, False
+        self.waits_for, self.pending_reason = (), ""
+        self.mirror.restart()
+
+    def dump(self) -> dict[str, Any]:
+        """What a snapshot keeps of it."""
+        return {"calls": self.calls.dump(), "placements": self.placements, "wanted": self.wanted, "port": self.offered_port}
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Take up what `dump` gave."""
+        self.calls.load(dumped["calls"])
+        self.placements, self.wanted, self.offered_port = dumped["placements"], dumped["wanted"], dumped["port"]

@@ -1,0 +1,110 @@
+"""The host's copy of one work's state and the worker's own: how their changes meet.
+
+The order of arrival at the host is the only order there is.  The worker replays what the host had not heard yet over what the host
+sends, so scalars, dictionaries and sets need no answer.  A splice made against another version of its list is not applied: the
+worker is asked for the whole list, which then is the later arrival.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.messages import SPLICE, Change, Changed, Changes, Whole
+from ..base.values import TrackedList
+from ..model.component import Component
+
+Path = tuple[Any, ...]
+
+
+class Mirror:
+    """What was said to one worker about its state, and what it has said.
+
+    Attributes:
+        version: number of the last thing said to it.
+        heard: offset of the last thing heard from it.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.heard = 0
+        self._sent: dict[Path, int] = {}
+        self._outgoing: list[Any] = []
+        self._paths: list[Path] = []
+
+    def note(self, path: Path, encoded: Any) -> None:
+        """The flow changed this path: to be said at the end of the turn."""
+        self._outgoing.append(encoded)
+        self._paths.append(path)
+
+    def take_outgoing(self) -> Changes | None:
+        """Everything noted since the last time, under a version of its own."""
+        if not self._outgoing:
+            return None
+        self.version += 1
+        self._sent.update(dict.fromkeys(self._paths, self.version))
+        message = Changes(self.version, self.heard, tuple(self._outgoing))
+        self.forget_outgoing()
+        return message
+
+    def forget_outgoing(self) -> None:
+        """Nothing noted needs to be said: a whole snapshot is going to be."""
+        self._outgoing, self._paths = [], []
+
+    def restart(self) -> None:
+        """A new worker begins from a snapshot."""
+        self.version += 1
+        self._sent = {}
+        self.forget_outgoing()
+
+    def absorb(self, component: Component, message: Changed) -> list[Whole]:
+        """Apply what the work changed; returns what it has to be asked for."""
+        seen = message.seen
+        if not self._sent or seen >= self.version:
+            self._sent = {}
+            return [w for change in message.changes if (w := self._fit(component, change)) is not None]
+        self._sent = {path: version for path, version in self._sent.items() if version > seen}
+        return [w for change in message.changes if (w := self._late(component, change)) is not None]
+
+    def _fit(self, component: Component, change: Change) -> Whole | None:
+        return None if component._lit_apply(change) else self._ask(change.path[:1])
+
+    def _late(self, component: Component, change: Change) -> Whole | None:
+        """A change made without knowledge of something that was said meanwhile."""
+        listed = _outermost_list(component, change)
+        if listed is None or not self._touches(listed):
+            return self._fit(component, change)
+        return self._ask(listed)
+
+    def _touches(self, path: Path) -> bool:
+        return any(path[: len(sent)] == sent or sent[: len(path)] == path for sent in self._sent)
+
+    def _ask(self, path: Path) -> Whole | None:
+        """Ask for a value again, unless that question is on its way already."""
+        if self._sent.get((*path, "?"), 0) > 0:
+            return None
+        self.version += 1
+        self._sent[path] = self._sent[(*path, "?")] = self.version
+        return Whole(self.version, path)
+
+
+def _outermost_list(component: Component, change: Change) -> Path | None:
+    """The path of the first list that this change is in, if it is in one."""
+    if change.op == SPLICE:
+        found: Path | None = change.path
+    else:
+        found = None
+    holder: Any = component.__dict__
+    for depth, key in enumerate(change.path[:-1] if change.op != SPLICE else change.path):
+        holder = _step(holder, key)
+        if isinstance(holder, TrackedList):
+            return change.path[: depth + 1]
+        if holder is None:
+            break
+    return found
+
+
+def _step(holder: Any, key: Any) -> Any:
+    try:
+        return dict.get(holder, key) if isinstance(holder, dict) else list.__getitem__(holder, key)
+    except (TypeError, IndexError):
+        return None

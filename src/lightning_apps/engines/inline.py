@@ -1,0 +1,109 @@
+"""Workers as threads of the host's own process: for breakpoints, debuggers and notebooks.
+
+A thread cannot be killed, so a work is stopped at its next read or write of state; the end of the app never waits for one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from ..base.messages import EngineClosed, Event, Exited, Started
+from ..base.settings import Settings
+from ..ports import Observed, Placement, Report, Watch
+
+
+class Runner(Protocol):
+    """Runs one worker in the calling thread until it is halted."""
+
+    def serve(self) -> None: ...
+    def halt(self) -> None: ...
+
+
+MakeRunner = Callable[[Placement], Runner]
+
+
+class InlineEngine:
+    """The engine `inline`.
+
+    Args:
+        settings: of the app.
+    """
+
+    name = "inline"
+    promises: frozenset[str] = frozenset()
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._report: Report = lambda event: None
+        self._make: MakeRunner | None = None
+        self._runners: dict[str, Runner] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._observed: dict[str, Observed] = {}
+        self._stopped: set[str] = set()
+        self._closing = False
+
+    def use(self, make: MakeRunner) -> None:
+        """Who runs a worker; the level above knows."""
+        self._make = make
+
+    def open(self, report: Report, watch: Watch) -> None:
+        """Begin."""
+        self._report = report
+
+    def place(self, order: Placement) -> None:
+        """Start a thread; a second time for the same place changes nothing."""
+        if order.place in self._threads:
+            return
+        self._observed[order.place] = Observed("running")
+        thread = threading.Thread(target=self._live, args=(order,), name=order.work, daemon=True)
+        self._threads[order.place] = thread
+        thread.start()
+
+    def _live(self, order: Placement) -> None:
+        code = 0
+        try:
+            assert self._make is not None
+            runner = self._runners[order.place] = self._make(order)
+            self._tell(Started(order.place, os.getpid()))
+            if order.place in self._stopped:
+                return
+            runner.serve()
+        except SystemExit as exit:
+            code = 1 if exit.code else 0
+            if isinstance(exit.code, str):
+                sys.stderr.write(exit.code + "\n")
+        finally:
+            self._observed[order.place] = Observed("exited", code)
+            self._tell(Exited(order.place, code))
+            self._runners.pop(order.place, None)
+            if self._closing and not self._runners:
+                self._report(EngineClosed())
+
+    def _tell(self, event: Event) -> None:
+        self._report(event)
+
+    def stop(self, place: str, grace: float) -> None:
+        """End it at its next read or write of state."""
+        self._stopped.add(place)
+        runner = self._runners.get(place)
+        if runner is not None:
+            runner.halt()
+
+    def observe(self, place: str) -> Observed:
+        """What is known of a place now."""
+        return self._observed.get(place, Observed("unknown"))
+
+    def close(self, grace: float) -> None:
+        """Ask every work to end; those that do so at once are done properly, nobody waits for the others."""
+        self._closing = True
+        for place in list(self._runners):
+            self.stop(place, grace)
+
+    @property
+    def closed(self) -> bool:
+        """Whether every thread has ended."""
+        return not self._runners

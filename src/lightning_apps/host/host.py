@@ -1,0 +1,351 @@
+"""The flow's process: an inbox, a loop, and one line per kind of effect.  Everything it decides, the coordinator decides."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..base import messages as m
+from ..base.errors import PortInUse
+from ..base.log import Log
+from ..base.messages import Event, Outcome
+from ..base.settings import Settings, colour_wanted, runtime_dir
+from ..base.status import AppStage
+from ..core.coordinator import Coordinator, Options
+from ..engines.inline import InlineEngine
+from ..model.app import LightningApp
+from ..model.binding import free_port
+from ..model.work import LightningWork
+from ..ports import Clock, Engine, Journal, Placement
+from ..wire.hub import Hub
+from ..wire.pump import Pump
+from ..worker.process import Threaded
+from . import signals
+from .journal import MemoryJournal
+from .run_folder import RunFolder
+from .slow import SlowTurns
+
+PLENTY = 8 << 20  # bytes of unread words after which works have to wait
+PICKLE_LIMIT = 64 << 20  # bytes of private attributes that are sent to a worker
+UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
+CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+
+
+class SystemClock:
+    """This machine's clocks."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+
+class Host:
+    """Runs one app to its end.
+
+    Args:
+        app: its root is bound to a coordinator while it runs.
+        settings: how.
+        engine: where works are placed.
+        folder: the run's folder.
+    """
+
+    def __init__(
+        self, app: LightningApp, settings: Settings, engine: Engine, folder: RunFolder, *, journal: Journal | None = None, clock: Clock | None = None
+    ) -> None:
+        self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
+        self.clock = clock or SystemClock()
+        self.journal = journal or MemoryJournal()
+        level = "debug" if app.log_level == "debug" else settings.log_level
+        self.log = Log(level, settings.log_format, colour_wanted(_is_terminal(sys.stderr)))
+        self.slow = SlowTurns(threading.get_ident(), settings.slow_turn)
+        self.pump = Pump(self.slow.look, self._plenty)
+        self.hub = Hub(_address(settings), self.pump, self._report)
+        self.exit_code: int | None = None
+        self.signal = ""
+        self._unread = 0
+        self._in_turn = False
+        self._told_idle = False
+        self._ports: set[int] = set()
+        self._started = self.clock.monotonic()
+
+    # -- the loop ----------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """The exit code, when the app has ended and nothing of it is left."""
+        restore = signals.install(self._on_signal)
+        try:
+            self._check_port()
+            self.coordinator = Coordinator(self.app.root, self._options())
+            if isinstance(self.engine, InlineEngine):
+                self.engine.use(self._thread_for)
+            self.engine.open(self._report, self.pump)
+            self._live()
+        except KeyboardInterrupt:
+            self._interrupted()
+        finally:
+            try:
+                self._end()
+            finally:
+                restore()
+        return self.exit_code or 0
+
+    def _options(self) -> Options:
+        settings = self.settings
+        return Options(
+            tick=settings.tick or self.app.tick,
+            pace_after=settings.pace_after,
+            pace_fastest=settings.pace_fastest,
+            pace_slowest=settings.pace_slowest,
+            history=settings.call_history,
+            lost_limit=settings.lost_limit,
+            free_port=self._hand_out_port,
+            thread=threading.get_ident,
+        )
+
+    def _live(self) -> None:
+        self.app.stage = AppStage.RUNNING
+        self.app.connect(self)
+        self._commit(self.coordinator.begin(self.clock.wall()), [])
+        while self.exit_code is None:
+            self.turn()
+
+    def turn(self) -> None:
+        """Take events, step, write, act."""
+        events = self.pump.take(self._patience())
+        self._unread = 0
+        if self.signal:
+            return self._interrupted()
+        began = self.clock.monotonic()
+        self._in_turn = True
+        try:
+            outcome = self.coordinator.step(events, self.clock.wall())
+        finally:
+            self._in_turn = False
+        self._commit(outcome, events)
+        self._notice(self.clock.monotonic() - began)
+        if self.signal:
+            self._interrupted()
+        return None
+
+    def _patience(self) -> float | None:
+        wake_at = self.coordinator.wake_at
+        if wake_at is not None:
+            return max(0.0, wake_at - self.clock.wall())
+        if not self._told_idle and not self.coordinator.crew.places:
+            self._tell_idle()
+        return None
+
+    def _tell_idle(self) -> None:
+        """On a terminal only: an app that has nothing to do looks as if it hung."""
+        self._told_idle = True
+        if _is_terminal(sys.stderr) and not self.coordinator.done:
+            self.log.info("The app has nothing to do and waits for changes. Ctrl-C ends it.")
+
+    def _notice(self, elapsed: float) -> None:
+        if elapsed > self.settings.slow_turn and (verdict := self.slow.verdict(elapsed)):
+            self.log.once("warning", verdict)
+
+    def _commit(self, outcome: Outcome, events: list[Event]) -> None:
+        self.journal.append(outcome.record)  # write before act
+        for effect in outcome.effects:
+            PERFORM[type(effect)](self, effect)
+        for event in events:
+            if isinstance(event, m.Said):
+                self.hub.recorded(event)
+
+    def _report(self, event: Event) -> None:
+        """From engines and the hub; a death comes behind the last byte of its link."""
+        if isinstance(event, m.Exited):
+            self.pump.alarm(f"exited {event.place}", 0.0, lambda: self._gone(event))
+            return
+        if isinstance(event, m.Said):
+            self._unread += len(event.raw)
+        self.pump.put(event)
+
+    def _gone(self, event: m.Exited) -> None:
+        self.hub.finish(event.place)
+        self.pump.put(event)
+
+    def _plenty(self) -> bool:
+        return self._unread > PLENTY
+
+    # -- effects -----------------------------------------------------------------------------------------
+
+    def _place(self, effect: m.Place) -> None:
+        work = self.coordinator.tree[effect.work]
+        assert isinstance(work, LightningWork)
+        out, err = self.folder.log_files(effect.work)
+        compute = work.cloud_compute
+        needs = compute.requirement
+        order = Placement(
+            place=effect.place,
+            work=effect.work,
+            address=self.hub.address,
+            token=self.hub.expect(effect.place),
+            start_method=work._lit_options.get("start_method") or self.settings.start_method,
+            cwd=os.getcwd(),
+            argv=tuple(self.settings.argv),
+            app_file=_app_file(),
+            out=out,
+            err=err,
+            pickled=_pickled(work),
+            cpus=needs.cpus or None,
+            memory=needs.memory or None,
+            devices=needs.devices or None,
+            wish_devices=compute.wish,
+            orphan_limit=self.settings.orphan_limit,
+        )
+        self.engine.place(order)
+
+    def _send(self, effect: m.Send) -> None:
+        self.hub.send(effect.place, effect.message)
+
+    def _stop(self, effect: m.Stop) -> None:
+        self.engine.stop(effect.place, self.settings.grace)
+
+    def _reply(self, effect: m.Reply) -> None:
+        """Nobody asks yet: routes and commands do."""
+
+    def _say(self, effect: m.Say) -> None:
+        if effect.once:
+            self.log.once(effect.level, effect.message)
+        elif effect.level == "error":
+            self._plainly(effect.message)
+        else:
+            self.log.say(effect.level, effect.message)
+
+    def _plainly(self, message: str) -> None:
+        """Text that is the user's own, or about it: without a label before it."""
+        if self.settings.log_format == "json":
+            self.log.error(message)
+        else:
+            print(message, file=sys.stderr, flush=True)
+
+    def _exit(self, effect: m.Exit) -> None:
+        if self.exit_code is None:
+            self.exit_code = effect.code
+            self.app.stage = AppStage.FAILED if effect.code else AppStage.STOPPING
+        if effect.message:
+            self._plainly(effect.message)
+
+    def _hand_out_port(self) -> int:
+        """One that is free, and that no other work of this app was given."""
+        while (port := free_port()) in self._ports:
+            """The kernel gives another."""
+        self._ports.add(port)
+        return port
+
+    def _check_port(self) -> None:
+        if self.settings.port is not None and self.settings.with_server:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((self.settings.host, self.settings.port))
+                except OSError as error:
+                    raise PortInUse(f"The port {self.settings.port} that was asked for cannot be used: {error.strerror}.") from None
+
+    def _thread_for(self, order: Placement) -> Threaded:
+        """A worker in a thread; its work is another object than the flow's."""
+        work = self.coordinator.tree[order.work]
+        assert isinstance(work, LightningWork)
+        return Threaded(order, work)
+
+    # -- signals and the end -----------------------------------------------------------------------------
+
+    def _on_signal(self, name: str) -> None:
+        """In the signal's handler, in the flow's thread."""
+        if self.signal:
+            self.engine.close(0.0)
+            return
+        self.signal = name
+        self.pump.wake()
+        if self._in_turn:
+            raise KeyboardInterrupt
+        self.pump.put(m.Detached(""))
+
+    def _interrupted(self) -> None:
+        if self.exit_code is None:
+            self.exit_code = CODES.get(self.signal or "SIGINT", 1)
+            self.app.stage = AppStage.STOPPING
+
+    def _end(self) -> None:
+        """Works get SIGTERM, what they still say is heard, and nothing is left."""
+        try:
+            waits = None if "isolation" in self.engine.promises else self.clock.monotonic() + UNISOLATED
+            self.engine.close(self.settings.grace)
+            while not self.engine.closed:
+                left = None if waits is None else waits - self.clock.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._absorb(self.pump.take(left))
+            self._absorb(self.pump.take(0))
+        finally:
+            self._let_go()
+
+    def _absorb(self, events: list[Event]) -> None:
+        coordinator = getattr(self, "coordinator", None)
+        if coordinator is not None:
+            coordinator.absorb(events, self.clock.wall())
+
+    def _let_go(self) -> None:
+        self.hub.close()
+        self.pump.close()
+        self.journal.close()
+        self.app.exit_code = self.exit_code if self.exit_code is not None else 1
+        coordinator = getattr(self, "coordinator", None)
+        if coordinator is not None:
+            coordinator.finish(self.clock.wall())
+
+
+PERFORM: dict[type, Callable[[Host, Any], None]] = {
+    m.Place: Host._place,
+    m.Send: Host._send,
+    m.Stop: Host._stop,
+    m.Reply: Host._reply,
+    m.Exit: Host._exit,
+    m.Say: Host._say,
+}
+
+
+def _address(settings: Settings) -> str:
+    if settings.link == "tcp":
+        return "tcp:127.0.0.1:0"
+    path = os.path.join(runtime_dir(), f"lightning-{os.getpid()}-{secrets.token_hex(4)}.sock")
+    if len(path.encode()) > 100:
+        path = os.path.join(tempfile.gettempdir(), os.path.basename(path))
+    return f"unix:{path}"
+
+
+def _pickled(work: LightningWork) -> bytes | None:
+    """The work as it is now, or None where it does not pickle: it is then taken from the tree the app file built."""
+    try:
+        data = pickle.dumps(work, protocol=5)
+    except Exception:
+        return None
+    return data if len(data) <= PICKLE_LIMIT else None
+
+
+def _app_file() -> str:
+    return str(getattr(sys.modules.get("__main__"), "__file__", "") or "")
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+__all__ = ["Host", "SystemClock"]

@@ -1,0 +1,190 @@
+"""Where workers dial in: admits one link per place, by its token, and turns what they say into events."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import socket
+from collections.abc import Callable
+
+from ..base.errors import ProtocolError
+from ..base.messages import PROTOCOL, Acknowledged, Attached, Detached, Event, Hello, Moved, Rejected, Said, ToWorker
+from . import codec
+from .link import Link, listen
+from .pump import Pump
+
+ACKNOWLEDGE_FRAMES, ACKNOWLEDGE_BYTES = 64, 1 << 16
+STRANGERS = 64  # connections that may be open without having said who they are
+PATIENCE = 10.0  # seconds for the first words
+HANDSHAKE_LIMIT = 1 << 16
+
+
+class Admitted:
+    """A worker's link, and how much of what it said is acknowledged."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.acknowledged = self.recorded = 0
+        self.unacknowledged_bytes = 0
+
+
+class Hub:
+    """Listens at `address`.
+
+    Args:
+        address: "unix:/path" or "tcp:127.0.0.1:0".
+        pump: polls for it.
+        report: is given every event, in order, on the pump's polling thread.
+    """
+
+    def __init__(self, address: str, pump: Pump, report: Callable[[Event], None]) -> None:
+        self._pump, self._report = pump, report
+        self._server, self.address = listen(address)
+        self._expected: dict[str, bytes] = {}
+        self._admitted: dict[str, Admitted] = {}
+        self._strangers: dict[int, Link] = {}
+        self._numbers = 0
+        pump.watch(self._server.fileno(), self._accept)
+
+    # -- who may come ------------------------------------------------------------------------------------
+
+    def expect(self, place: str) -> str:
+        """A token that admits the worker of this place."""
+        token = secrets.token_hex(16)
+        self._expected[place] = _hashed(token)
+        return token
+
+    def dismiss(self, place: str) -> None:
+        """Its token is void, its link is closed."""
+        self._expected.pop(place, None)
+        admitted = self._admitted.pop(place, None)
+        if admitted is not None:
+            admitted.link.close()
+
+    def finish(self, place: str) -> None:
+        """The process there has ended: hear its last words, then close.  On the pump's polling thread only."""
+        admitted = self._admitted.get(place)
+        if admitted is not None:
+            admitted.link.exhaust()
+        self.dismiss(place)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._server.accept()
+            except (BlockingIOError, OSError):
+                return
+            if len(self._strangers) >= STRANGERS:
+                sock.close()
+                continue
+            self._greet(sock)
+
+    def _greet(self, sock: socket.socket) -> None:
+        self._numbers += 1
+        number = self._numbers
+        name: list[str] = []
+
+        def on_frame(offset: int, payload: bytes) -> None:
+            if name:
+                self._said(name[0], offset, payload)
+            elif place := self._admit(number, payload):
+                name.append(place)
+
+        def on_end() -> None:
+            self._strangers.pop(number, None)
+            if name and self._admitted.get(name[0]) is not None and self._admitted[name[0]].link is link:
+                del self._admitted[name[0]]
+                self._report(Detached(name[0]))
+
+        link = Link(sock, self._pump, on_frame, on_end)
+        link._frames.limit = HANDSHAKE_LIMIT
+        self._strangers[number] = link
+        self._pump.alarm(f"stranger {number}", PATIENCE, lambda: self._turn_away(number))
+
+    def _turn_away(self, number: int) -> None:
+        link = self._strangers.pop(number, None)
+        if link is not None:
+            link.close()
+
+    def _admit(self, number: int, payload: bytes) -> str:
+        """The place of the worker that said this, or "" if it is not let in."""
+        link = self._strangers.pop(number)
+        self._pump.alarm(f"stranger {number}", None, lambda: None)
+        hello = _hello(payload)
+        if hello is None or not self._known(hello):
+            link.close()
+            return ""
+        if hello.protocol != PROTOCOL:
+            link.send(codec.frame(codec.dump(Rejected(f"the host speaks version {PROTOCOL}, this worker version {hello.protocol}"))))
+            link.close()
+            return ""
+        earlier = self._admitted.pop(hello.place, None)
+        if earlier is not None:
+            earlier.link.close()
+        link._frames.limit = codec.LIMIT
+        self._admitted[hello.place] = Admitted(link)
+        self._report(Attached(hello.place, hello.pid))
+        return hello.place
+
+    def _known(self, hello: Hello) -> bool:
+        expected = self._expected.get(hello.place)
+        return expected is not None and hmac.compare_digest(expected, _hashed(hello.token))
+
+    # -- conversation ------------------------------------------------------------------------------------
+
+    def _said(self, place: str, offset: int, payload: bytes) -> None:
+        try:
+            message = codec.load_from_worker(payload)
+        except ProtocolError:
+            self.dismiss(place)
+            self._report(Detached(place))
+            return
+        self._report(Said(place, offset, message, payload))
+
+    def send(self, place: str, message: ToWorker) -> None:
+        """Say something to the worker there; nothing happens if it is not attached."""
+        admitted = self._admitted.get(place)
+        if admitted is not None:
+            admitted.link.send(codec.frame(codec.dump(message)))
+
+    def recorded(self, event: Said) -> None:
+        """What was said is in the journal; the worker is told so now and then, and after each call."""
+        admitted = self._admitted.get(event.place)
+        if admitted is None:
+            return
+        admitted.recorded = event.offset
+        admitted.unacknowledged_bytes += len(event.raw)
+        if (
+            event.offset - admitted.acknowledged >= ACKNOWLEDGE_FRAMES
+            or admitted.unacknowledged_bytes >= ACKNOWLEDGE_BYTES
+            or isinstance(event.message, Moved)
+        ):
+            admitted.acknowledged, admitted.unacknowledged_bytes = event.offset, 0
+            admitted.link.send(codec.frame(codec.dump(Acknowledged(event.offset))))
+
+    def close(self) -> None:
+        """Nobody is let in any more; all links are closed."""
+        self._pump.forget(self._server.fileno())
+        self._server.close()
+        if self.address.startswith("unix:"):
+            try:
+                os.unlink(self.address.partition(":")[2])
+            except OSError:
+                """Somebody tidied up."""
+        for link in [*self._strangers.values(), *(admitted.link for admitted in self._admitted.values())]:
+            link.close()
+        self._admitted.clear()
+
+
+def _hashed(token: str) -> bytes:
+    return hashlib.blake2b(token.encode(), digest_size=32).digest()
+
+
+def _hello(payload: bytes) -> Hello | None:
+    try:
+        message = codec.load_from_worker(payload)
+    except ProtocolError:
+        return None
+    return message if isinstance(message, Hello) else None

@@ -1,0 +1,155 @@
+"""A worker's process: dial the host, receive the state, run calls one after the other until told to end."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any, NoReturn
+
+from ..base import messages as m
+from ..base.errors import WorkStopped
+from ..model.work import LightningWork
+from ..ports import Placement
+from ..wire import codec
+from ..wire.link import Link, dial
+from ..wire.pump import Pump
+from .session import Session
+
+HALT = object()  # an engine without signals asks for the end
+
+
+def main(order: Placement, component: LightningWork | None) -> NoReturn:
+    """Be the worker of `order` until told to end; the process ends with exit code 0 then.
+
+    Args:
+        component: the work from the tree that this process's own execution of the app file built, if it is there.
+    """
+    worker = Worker(order, receive(order, component))
+    try:
+        worker.serve()
+    except WorkStopped:
+        """The stack has unwound; `atexit` is next."""
+    finally:
+        worker.close()
+    sys.exit(0)
+
+
+def receive(order: Placement, component: LightningWork | None) -> LightningWork:
+    """The work: as the host pickled it where it could, else as this process built it."""
+    reason = "it was made while the app ran and could not be pickled"
+    if order.pickled is not None:
+        try:
+            work: LightningWork = pickle.loads(order.pickled)
+            work._lit_retrack()
+            return work
+        except Exception as error:
+            reason = f"it could not be unpickled: {type(error).__name__}: {error}"
+    if component is None:
+        sys.exit(f"{order.work} could not be started: {reason}.")
+    return component
+
+
+def twin(work: LightningWork) -> LightningWork:
+    """A second object with the same private attributes and a state of its own; for a work that does not pickle."""
+    made: LightningWork = object.__new__(type(work))
+    made._lit_prepare()
+    made._lit_building, made._lit_ready = False, True
+    made._lit_state, made._lit_options = dict(work._lit_state), dict(work._lit_options)
+    made.__dict__.update(work.__dict__)
+    made._lit_retrack()
+    return made
+
+
+class Threaded:
+    """A worker that lives in a thread of its host's process."""
+
+    def __init__(self, order: Placement, component: LightningWork | None) -> None:
+        self.worker = Worker(order, receive(order, component and twin(component)))
+
+    def serve(self) -> None:
+        """Until halted; then `on_exit` runs here."""
+        try:
+            self.worker.serve()
+        except WorkStopped:
+            self.worker.session.terminate()
+        finally:
+            self.worker.close()
+            self.worker.pump.close()
+
+    def halt(self) -> None:
+        self.worker.halt()
+
+
+class Worker:
+    """Everything of one worker's process: pump, link, session, signals."""
+
+    def __init__(self, order: Placement, work: LightningWork) -> None:
+        self.order = order
+        work._lit_name = order.work
+        self.pump = Pump()
+        self.link = Link(dial(order.address), self.pump, self._on_frame, self._on_end)
+        self.session = Session(work, self._send, self.pump.alarm)
+        self.former: Any = None
+
+    def serve(self) -> None:
+        """Handshake, `on_start`, then calls."""
+        if threading.current_thread() is threading.main_thread():
+            self.former = signal.signal(signal.SIGTERM, self._on_sigterm)
+        self.link.send(codec.frame(codec.dump(m.Hello(self.order.place, self.order.token, os.getpid()))))
+        while True:
+            for item in self.pump.take(None):
+                self._handle(item)
+
+    def _handle(self, item: Any) -> None:
+        if isinstance(item, m.Run):
+            self.session.run(item)
+        elif isinstance(item, m.Welcome):
+            self.session.welcome(item)
+            self.session.begin()
+        elif isinstance(item, m.Rejected):
+            raise WorkStopped(item.reason)
+        elif item is HALT:
+            raise WorkStopped("halted")
+
+    def _send(self, data: bytes) -> None:
+        self.link.send(data)
+        if self.link.backlog > BACKLOG:
+            self._wait_for_host()
+
+    def _wait_for_host(self) -> None:
+        """The host reads slower than we write: so be it."""
+        self.link.drain(BACKLOG // 2)
+
+    def _on_frame(self, offset: int, payload: bytes) -> None:
+        message = codec.load_to_worker(payload)
+        if self.session.hear(message):
+            self.pump.put(message)
+
+    def _on_end(self) -> None:
+        """Host gone: the keeper ends us, or starts another host; without either we end by ourselves."""
+        self.pump.alarm("orphan", self.order.orphan_limit, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        if self.session.busy_here or self.link.busy_here:
+            self.pump.alarm("sigterm", 0.001, lambda: os.kill(os.getpid(), signal.SIGTERM))
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.session.terminate()
+        raise WorkStopped("SIGTERM")
+
+    def halt(self) -> None:
+        """From another thread: end at the next read or write of state, or at once if nothing runs."""
+        self.session.halt()
+        self.pump.put(HALT)
+
+    def close(self) -> None:
+        """Last words go out."""
+        self.link.drain(0, 1.0)
+        self.link.close()
+
+
+BACKLOG = 4 << 20  # bytes the host may be behind before assignments wait for it
