@@ -138,7 +138,8 @@ class Channel:
         if descriptor is not None:
             sent = socket.send_fds(self.socket, [frame], [descriptor])
             frame = frame[sent:]
-        self.socket.sendall(frame)
+        if frame:  # sending nothing fails as well once the other end has closed
+            self.socket.sendall(frame)
 
     def tell(self, message: Message) -> None:
         """Send a message without ever waiting; nothing happens when the other end is gone."""
