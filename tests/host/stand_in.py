@@ -36,7 +36,13 @@ class Desk:
         self.engine, self.folder, self.works, self.method = engine, folder, works, method
         self.events: list[Any] = []
         self._readers: dict[int, Any] = {}
-        engine.open(self.events.append, self._readers.__setitem__)
+        engine.open(self.events.append, self)
+
+    def watch(self, descriptor: int, callback: Any) -> None:
+        self._readers[descriptor] = callback
+
+    def forget(self, descriptor: int) -> None:
+        del self._readers[descriptor]
 
     def order(self, name: str, **more: Any) -> Placement:
         logs = os.path.join(self.folder, "logs")
@@ -87,7 +93,9 @@ def host(order: dict[str, Any], channel: Channel, settings: Any) -> int:
         exec(order["host"], {"desk": desk, "os": os, "time": time, "signal": signal, "sys": sys})
     except KeyboardInterrupt:
         code = CODES[asked[0]] if asked else 130
-    engine.close(settings.grace if len(asked) < 2 else 0)
+    engine.close(settings.grace)
+    while not engine.closed:
+        desk.hear(0.5)
     with open(os.path.join(order["folder"], "events.txt"), "w") as file:
         file.writelines(f"{event}\n" for event in desk.events)
     restore()
@@ -107,7 +115,9 @@ def load(order: dict[str, Any], quiet: bool) -> Any:
 def main(order: dict[str, Any]) -> int:
     settings = all_settings.load(**order["settings"])
     bodies = zygote.Bodies(
-        lambda quiet: load(order, quiet), lambda app, channel: host(order, channel, settings), worker,
+        lambda quiet: load(order, quiet),
+        lambda app, channel: host(order, channel, settings),
+        worker,
         (__file__, "--spawned"),
     )
     logs = os.path.join(order["folder"], "logs")

@@ -231,10 +231,11 @@ ENDS = [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.S
 @pytest.mark.parametrize("method", ["zygote", "spawn"])
 @pytest.mark.parametrize("number", ENDS)
 def test_a_worker_killed_by_a_signal_is_seen_with_it(stage: Stage, number: int, method: str) -> None:
-    kill = f"import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); signal.signal({int(number)}, "
-    kill += f"signal.SIG_DFL)\nos.kill(os.getpid(), {int(number)})\n" if number != signal.SIGKILL else ""
-    text = kill if number != signal.SIGKILL else f"os.kill(os.getpid(), {int(number)})"
-    process = stage.app(f"desk.start('a'); assert desk.ended('a').signal == {int(number)}", works={"a": text + FOREVER})
+    text = f"import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nos.kill(os.getpid(), {int(number)})\n"
+    if number == signal.SIGINT:
+        text = "signal.signal(signal.SIGINT, signal.SIG_DFL)\n" + text
+    host = f"desk.start('a')\nassert desk.ended('a').signal == {int(number)}"
+    process = stage.app(host, works={"a": text + FOREVER}, start_method=method)
 
     assert process.wait() == 0, process.stderr
     process.assert_nothing_left(0)
@@ -276,7 +277,7 @@ def test_what_a_worker_executed_goes_with_it_in_portable_ways_too(stage: Stage, 
 
 
 def test_a_daemon_of_the_app_file_lives_until_the_app_ends(stage: Stage) -> None:
-    process = stage.app("desk.start('a'); desk.ended('a')\n" + UP, load=DAEMON, works={"a": "pass"})
+    process = stage.app("desk.start('a'); desk.ended('a')\n" + UP, load="import signal\n" + DAEMON, works={"a": "pass"})
     stage.until_there("up")
 
     assert len(process.living()) == 4  # keeper, zygote, host, daemon
@@ -291,7 +292,7 @@ def test_stopping_everything_for_a_while_ends_nothing(stage: Stage) -> None:
     process = stage.app(text, works={"a": "import time\n" + FOREVER})
     stage.until_there("up")
 
-    os.killpg(process.pid, signal.SIGTSTP)
+    os.killpg(process.pid, signal.SIGSTOP)  # as Ctrl-Z does; a group without a shell ignores SIGTSTP
     stage.eventually(lambda: _state(process.pid) == "T")
     os.killpg(process.pid, signal.SIGCONT)
     stage.eventually(lambda: _state(process.pid) == "S")

@@ -10,7 +10,9 @@ A frame is four bytes of length (little endian) and one msgpack value.
 
 from __future__ import annotations
 
+import os
 import socket
+from array import array
 from typing import Any, Union
 
 import msgspec
@@ -19,6 +21,7 @@ from ..base.messages import Exited, Refused, Started
 from ..ports import Placement
 
 CHUNK = 1 << 16
+ROOM = socket.CMSG_SPACE(4 * array("i").itemsize)  # for file descriptors; socket.recv_fds ignores its flags
 
 
 class PlaceWorker(msgspec.Struct, frozen=True, array_like=True, tag=101):
@@ -87,10 +90,10 @@ class Reaped(msgspec.Struct, frozen=True, array_like=True, tag=111):
     status: int
 
 
-Message = Union[
+Message = Union[  # noqa: UP007
     Started, Refused, Exited, PlaceWorker, StopWorker, CloseAll, Closed, Failed,
     ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped,
-]  # noqa: UP007  # fmt: skip
+]  # fmt: skip
 
 ENCODER = msgspec.msgpack.Encoder()
 DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -158,13 +161,18 @@ class Channel:
                 return
             del self._outgoing[:sent]
 
-    def receive(self) -> list[Message]:
-        """What has arrived; waits for something to read.  Sets `closed` at the end of the stream."""
+    def receive(self, *, wait: bool = True) -> list[Message]:
+        """What has arrived; waits for something to read unless told not to.  Sets `closed` at the end of the stream."""
         try:
-            data, descriptors, *_ = socket.recv_fds(self.socket, CHUNK, 4)
+            data, extra, *_ = self.socket.recvmsg(CHUNK, ROOM, 0 if wait else socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
         except OSError:
-            data, descriptors = b"", []
-        self.descriptors += descriptors
+            data, extra = b"", []
+        for _, _, numbers in extra:
+            self.descriptors += array("i", numbers)
+        for descriptor in self.descriptors:
+            os.set_inheritable(descriptor, False)
         self.closed = self.closed or not data
         self._incoming += data
         return self._frames()

@@ -46,6 +46,7 @@ class LocalEngine:
         self._report: Report = _nobody
         self._forget: Callable[[int], None] = lambda descriptor: None
         self._alone = self._closed = False
+        self._grace: float | None = None  # once the end was asked for
 
     def open(self, report: Report, watch: Watch) -> None:
         """Begin to report."""
@@ -92,6 +93,7 @@ class LocalEngine:
 
     def close(self, grace: float) -> None:
         """Begin to end every worker; `closed` says when nothing is left of them and their output is written."""
+        self._grace = grace
         for place in list(self._waiting):
             self._over(Exited(place))
         if self._alone:
@@ -114,7 +116,10 @@ class LocalEngine:
         if self._channel.closed and not self._closed:
             self._alone = True
             self._forget(self._channel.fileno())
-            os.kill(os.getpid(), signal.SIGTERM)
+            if self._grace is not None:
+                self._end_alone(self._grace)
+            else:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def _take(self, message: object) -> None:
         if isinstance(message, Started):

@@ -27,10 +27,11 @@ from ..engines.channel import (
     ForkWorker,
     HostStarted,
     Loaded,
+    Message,
     PlaceWorker,
     Reaped,
     StopWorker,
-)  # fmt: skip
+)
 from ..ports import Placement
 from . import zygote
 from .follow import Follower
@@ -157,26 +158,32 @@ class Keeper:
         if self._follower.descriptor is not None:
             os.close(self._follower.descriptor)
 
-    def _hear_zygote(self) -> None:
+    def _hear_zygote(self) -> bool:
+        """Whether it had something to say."""
         channel = self._zygote.channel
         if channel is None:
-            return
-        for message in channel.receive():
-            if isinstance(message, Loaded):
-                self._loaded(message, channel)
-            elif isinstance(message, HostStarted):
-                self._host_started(message.pid)
-            elif isinstance(message, Forked):
-                self._forking.pop(message.place, None)
-                self._places.started(message.place, message.pid)
-            elif isinstance(message, Reaped):
-                self._gone(message.pid, message.status)
-            elif isinstance(message, Refused):
-                self._refused(message)
-            elif isinstance(message, Failed):
-                self._end.failure = message
+            return False
+        messages = channel.receive(wait=False)
+        for message in messages:
+            self._heed_zygote(message, channel)
         if channel.closed:
             self._loop.forget(channel.fileno())
+        return bool(messages)
+
+    def _heed_zygote(self, message: Message, channel: Channel) -> None:
+        if isinstance(message, Loaded):
+            self._loaded(message, channel)
+        elif isinstance(message, HostStarted):
+            self._host_started(message.pid)
+        elif isinstance(message, Forked):
+            self._forking.pop(message.place, None)
+            self._places.started(message.place, message.pid)
+        elif isinstance(message, Reaped):
+            self._gone(message.pid, message.status)
+        elif isinstance(message, Refused):
+            self._refused(message)
+        elif isinstance(message, Failed):
+            self._end.failure = message
 
     def _loaded(self, message: Loaded, channel: Channel) -> None:
         self._zygote.ready = self._forks = message.forks
@@ -193,10 +200,11 @@ class Keeper:
             channel.tell(ForkWorker(order))
 
     def _zygote_gone(self, status: int) -> None:
-        while self._zygote.channel is not None and not self._zygote.channel.closed:
-            self._hear_zygote()
+        while self._hear_zygote():
+            """Its last words; the end of the stream may never come, as what it started may hold the other end."""
         gone, self._zygote = self._zygote, Child()
         if gone.channel is not None:
+            self._loop.forget(gone.channel.fileno())
             gone.channel.close()
         if gone.pid == self._host.pid:
             self._host_gone(status)
@@ -297,13 +305,19 @@ class Keeper:
                 self._forget_unforked(message.place)
             elif isinstance(message, CloseAll):
                 self._end.closing = True
-                self._places.stop_all(message.grace)
+                self._end_places(message.grace)
             elif isinstance(message, Failed):
                 self._end.failure = message
         if channel.closed:
             self._loop.forget(channel.fileno())
             if self._embedded:
                 self._parent_gone()
+
+    def _end_places(self, grace: float) -> None:
+        if grace <= 0:
+            self._places.hurry()
+        else:
+            self._places.stop_all(grace)
 
     def _forget_unforked(self, place: str) -> None:
         """A zygote that is not ready has nobody forked yet, and need not."""
@@ -329,7 +343,7 @@ class Keeper:
         if self._end.finishing:
             return
         self._end.finishing, self._end.code = True, code
-        self._places.stop_all(self._settings.grace)
+        self._end_places(self._settings.grace)
 
     def _over(self) -> bool:
         """Take the steps at the end, each when the one before is done; whether nothing is left to do."""

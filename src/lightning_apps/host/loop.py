@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
-Callback = Callable[[], None]
+Callback = Callable[[], object]
 
 
 def wake_only(number: int, frame: FrameType | None) -> None:

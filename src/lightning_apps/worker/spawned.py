@@ -15,8 +15,8 @@ from ..engines import process_tree
 from ..host.loader import load_app
 from ..model.work import LightningWork
 from ..ports import Placement
-from . import process
 from .lookup import find_work
+from .process import main as be_worker
 from .surroundings import LOAD_LOG, output_to, redirect
 
 Main = Callable[[Placement, "LightningWork | None"], NoReturn]
@@ -52,4 +52,4 @@ def read_order() -> Placement:
 if __name__ == "__main__":
     received = read_order()
     settings.export(received.env)
-    main(received, process.main)
+    main(received, be_worker)
