@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ..base.encoding import SCALARS
 from ..base.errors import AttributeNotDeclared, CannotKeep, InitForgotten
-from ..base.messages import DELETE, SET, Change
+from ..base.messages import DELETE, SET, SPLICE, Change
 from ..base.values import GONE, opaque, plain, put, release, same, track
 from .binding import UNBOUND, Binding
 
@@ -155,8 +155,7 @@ class Component(metaclass=ComponentType):
 
     def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any) -> None:
         """A tracked container of this component changed inside."""
-        if type(value) not in SCALARS and path[0] not in self._lit_opaque and opaque(self.__dict__.get(path[0])):
-            self._lit_opaque.add(path[0])
+        self._lit_look_inside(path[0], op, value)
         self._lit_binding.check_thread(self)
         self._lit_binding.moved(self, path, op, value)
 
@@ -170,9 +169,14 @@ class Component(metaclass=ComponentType):
             self._lit_state.pop(name, None)
             return fits
         self._lit_state[name] = None
-        if type(change.value) not in SCALARS and opaque(self.__dict__[name]):
-            self._lit_opaque.add(name)
+        self._lit_look_inside(name, change.op, change.value)
         return fits
+
+    def _lit_look_inside(self, name: str, op: int, value: Any) -> None:
+        """Remember attributes that hold something which changes without telling."""
+        new = (value,) if op == SET else value[2] if op == SPLICE else ()
+        if any(type(item) not in SCALARS and opaque(item) for item in new):
+            self._lit_opaque.add(name)
 
     def __delattr__(self, name: str) -> None:
         if name in self._lit_children:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 MOMENT = 0.002  # seconds an owner may be busy before the helper polls in its place
+QUIET = 10  # moments without a turn after which the helper sleeps until there is one: being woken costs the owner
 LOOK = 0.05  # seconds between looks at an owner that is busy for long
 PLENTY = 64  # callbacks' worth of unseen items after which the helper lets senders wait
 
@@ -175,16 +176,20 @@ class Pump:
         self._armed.set()
 
     def _help(self) -> None:
+        quiet = 0
         while not self._closed:
             self._armed.wait()
             serial = self._serial
             time.sleep(MOMENT)
-            if self._waits:
+            if serial != self._serial:
+                quiet = 0
+            elif not self._waits:
+                self._poll_as_helper()
+            elif (quiet := quiet + 1) >= QUIET:
+                quiet = 0
                 self._armed.clear()
                 if not self._waits:
                     self._armed.set()
-            elif serial == self._serial:
-                self._poll_as_helper()
 
     def _poll_as_helper(self) -> None:
         """Until the owner wants to poll itself."""

@@ -30,7 +30,8 @@ from ..wire import codec
 from .gate import gated
 from .outbox import Outbox
 
-CALM = 0.0005  # seconds since the last send after which a change is sent at once, by the thread that made it
+RATE = 4000.0  # sends a second that changes are worth at most; what is more is sent together
+CREDIT = 8.0  # changes that are sent at once, each by the thread that made it, before that counts
 TAIL = 0.001  # seconds after which what was held back of a burst is sent by a timer
 BURST = 1024  # changes held back at most
 BACKLOG = 4096  # messages of the flow that wait at most for the work to read an attribute
@@ -61,7 +62,7 @@ class Session:
         self._lock = threading.RLock()
         self._parts: list[bytes] = []
         self._seen = 0
-        self._last = 0.0
+        self._last, self._credit = 0.0, CREDIT
         self._tail = False
         self._incoming: list[m.Changes] = []
         self._plain_class = type(work)
@@ -77,9 +78,14 @@ class Session:
         with self._lock:
             self._parts.append(data)
             now = time.perf_counter()
-            if now - self._last > CALM or len(self._parts) >= BURST:
-                self._flush(now)
-            elif not self._tail:
+            credit = self._credit + (now - self._last) * RATE
+            self._last = now
+            if credit >= 1.0 or len(self._parts) >= BURST:
+                self._credit = min(credit, CREDIT) - 1.0
+                self._flush()
+                return
+            self._credit = credit
+            if not self._tail:
                 self._tail = True
                 self._alarm("tail", TAIL, self._flush_tail)
 
@@ -87,12 +93,11 @@ class Session:
         with self._lock:
             self._tail = False
             if self._parts:
-                self._flush(time.perf_counter())
+                self._flush()
 
-    def _flush(self, now: float) -> None:
+    def _flush(self) -> None:
         """With the lock held: everything that was changed, as one message."""
         parts, self._parts = self._parts, []
-        self._last = now
         self._send(self.outbox.add(codec.changed_payload(self._seen, parts)))
 
     def say(self, message: Any) -> None:
@@ -100,7 +105,7 @@ class Session:
         payload = codec.dump(message)
         with self._lock:
             if self._parts:
-                self._flush(time.perf_counter())
+                self._flush()
             self._send(self.outbox.add(payload))
 
     def check_thread(self, component: Component) -> None:
@@ -228,10 +233,10 @@ class Session:
         if not self._nobody_mutates():
             return False
         if self._parts:
-            self._flush(time.perf_counter())
+            self._flush()
         self._seen = message.version
         self._parts.append(data)
-        self._flush(time.perf_counter())
+        self._flush()
         return True
 
     # -- values that change without telling ----------------------------------------------------------------
@@ -322,7 +327,7 @@ class Session:
         self._sweep_quietly()
         with self._lock:
             if self._parts:
-                self._flush(time.perf_counter())
+                self._flush()
 
     @property
     def busy_here(self) -> bool:
