@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import resource
 import signal
@@ -53,6 +54,7 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
     _check(settings)
     all_settings.export({**dict(settings.env), **dict(settings.secrets)})
     _raise_file_limit()
+    _print_by_line()
     folder = create(settings, path, sys.argv)
     log = _log(settings)
     if settings.engine == "inline":
@@ -94,6 +96,13 @@ def run_app(app: LightningApp, host: RunsApp = run_host, **options: Any) -> int:
             channel.close()
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(keeper, 0)
+
+
+def _print_by_line() -> None:
+    """What a flow prints is seen at once, when piped as well; the processes of the app inherit this."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
 
 
 def _with_local(
