@@ -79,8 +79,8 @@ class Race(L.LightningFlow):
         racing = [trainer for trainer in self.trainers if trainer.last_epoch == EPOCHS]
         while self.reported < len(MILESTONES) and all(MILESTONES[self.reported] in t.losses for t in racing):
             milestone = MILESTONES[self.reported]
-            losses = "   ".join(f"rate {t.rate}: {t.losses.get(milestone, math.nan):.5f}" for t in self.trainers)
-            print(f"epoch {milestone:4}   {losses}")
+            losses = "   ".join(f"rate {t.rate}: {t.losses[milestone]:.5f}" for t in racing)
+            print(f"epoch {milestone:4}: mean error by {losses}")
             self.reported += 1
 
     def cut_the_slowest(self):

@@ -60,7 +60,8 @@ class Dynamic(L.LightningFlow):
             square = self.jobs[name].run(number)
             if square is not None:
                 self.squares[number] = square
-                self.jobs.pop(name).delete()  # ends its process; the name is free again
+                self.jobs[name].delete()  # ends its process; the name is free again
+                del self.jobs[name]
 
 
 app = L.LightningApp(Dynamic())

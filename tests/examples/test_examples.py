@@ -39,7 +39,7 @@ def test_an_example_runs_in_one_process_as_well(command_line, name):
 def test_the_demo_compares_the_works_cuts_the_slowest_short_and_draws_the_curve_of_the_best(command_line):
     printed = lines(run(command_line, "demo/app.py").stdout)
 
-    assert [line.split()[1] for line in printed if line.startswith("epoch")] == ["500", "1000", "2000", "4000", "8000"]
+    assert [line.split()[1].rstrip(":") for line in printed if line.startswith("epoch")] == ["500", "1000", "2000", "4000", "8000"]
     assert "the flow tells rate 0.0005 to give up" in printed
     assert any(line.startswith("rate 0.0005: gave up after ") for line in printed)
     assert "rate 0.02: done after 8000 epochs" in printed
@@ -74,11 +74,9 @@ def test_works_made_at_run_time_are_called_deleted_and_stopped(command_line):
 def test_a_failed_work_is_called_with_other_arguments_or_retried(command_line):
     app = run(command_line, "failure/app.py")
 
-    assert [line for line in lines(app.stdout) if "batches" in line] == [
-        "next try: batches of 64",
-        "next try: batches of 32",
-        "trained with batches of 32",
-    ]
+    tries = [line for line in lines(app.stdout) if line.startswith("next try")]
+    assert tries == ["next try: batches of 64", "next try: batches of 32"]
+    assert "trained with batches of 32" in app.stdout
     assert "once more, because user_exception" in app.stdout
     assert "downloaded by attempt 2" in app.stdout
     assert "MemoryError: a batch of 128 does not fit" in app.stderr, app.report()
