@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SCRIPT = str(Path(__file__).with_name("stand_in.py"))
 FOREVER = "while True: time.sleep(100)"
-WAIT = "desk.until(lambda: False, 1e6)"
+WAIT = "desk.until(lambda: False, 1e6)"  # the host of `stage` does this if it is given nothing else
 STUBBORN = "signal.signal(signal.SIGTERM, signal.SIG_IGN); open(place, 'w').close()\n" + FOREVER
 DAEMON = """
 if os.fork() == 0:
@@ -35,42 +31,12 @@ while not os.path.exists("executed"): time.sleep(0.01)
 """
 
 
-class Stage:
-    """Starts stand-in apps in a folder of the test's own."""
-
-    def __init__(self, command_line: Any, folder: Path, eventually: Callable[..., Any]) -> None:
-        self.line, self.folder, self.eventually = command_line, folder, eventually
-
-    def app(
-        self, host: str = WAIT, load: str = "", works: dict[str, str] | None = None, embedded: bool = False, **more: Any
-    ) -> Any:
-        settings = {"grace": 5.0, **more}
-        order = {"settings": settings, "folder": str(self.folder), "load": load, "host": host}
-        text = json.dumps({**order, "works": works or {}, "embedded": embedded})
-        return self.line.execute([sys.executable, SCRIPT, text], cwd=self.folder)
-
-    def until_there(self, *names: str) -> None:
-        for name in names:
-            self.eventually(lambda name=name: (self.folder / name).exists(), 20, what=f"file {name}")
-
-    def pid(self, name: str) -> int:
-        return int(self.eventually(lambda: (self.folder / name).exists() and (self.folder / name).read_text(), 20))
-
-    def events(self) -> str:
-        return (self.folder / "events.txt").read_text()
-
-
-@pytest.fixture
-def stage(command_line: Any, tmp_path: Path, eventually: Callable[..., Any]) -> Stage:
-    return Stage(command_line, tmp_path, eventually)
-
-
 PORTABLE = {"portable": True}
 HOST_PID = "open('host.pid', 'w').write(str(os.getpid()))\n"
 UP = "open('up', 'w').close()\n" + WAIT
 
 
-def test_an_app_that_stops_itself_ends_with_0_and_leaves_nothing(stage: Stage) -> None:
+def test_an_app_that_stops_itself_ends_with_0_and_leaves_nothing(stage: Any) -> None:
     process = stage.app("desk.start('a', 'b')", works={"a": FOREVER, "b": FOREVER})
 
     assert process.wait() == 0, process.stderr
@@ -79,7 +45,7 @@ def test_an_app_that_stops_itself_ends_with_0_and_leaves_nothing(stage: Stage) -
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_signal_ends_the_app_with_its_code(stage: Stage, number: int, code: int, embedded: bool) -> None:
+def test_a_signal_ends_the_app_with_its_code(stage: Any, number: int, code: int, embedded: bool) -> None:
     process = stage.app("desk.start('a')\n" + UP, works={"a": FOREVER}, embedded=embedded)
     stage.until_there("up")
 
@@ -90,7 +56,7 @@ def test_a_signal_ends_the_app_with_its_code(stage: Stage, number: int, code: in
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_ctrl_c_reaches_the_group_once_and_works_get_sigterm(stage: Stage, embedded: bool) -> None:
+def test_ctrl_c_reaches_the_group_once_and_works_get_sigterm(stage: Any, embedded: bool) -> None:
     polite = "def leave(*_): open('left', 'w'); os._exit(0)\nsignal.signal(signal.SIGTERM, leave)\nopen(place, 'w')\n"
     process = stage.app("desk.start('a')\n" + UP, works={"a": polite + FOREVER}, embedded=embedded)
     stage.until_there("up", "root.a@1")
@@ -103,7 +69,7 @@ def test_ctrl_c_reaches_the_group_once_and_works_get_sigterm(stage: Stage, embed
     process.assert_nothing_left(0)
 
 
-def test_a_second_ctrl_c_ends_the_grace(stage: Stage) -> None:
+def test_a_second_ctrl_c_ends_the_grace(stage: Any) -> None:
     process = stage.app("desk.start('a')\n" + UP, works={"a": STUBBORN}, grace=1000.0)
     stage.until_there("up", "root.a@1")
 
@@ -115,7 +81,7 @@ def test_a_second_ctrl_c_ends_the_grace(stage: Stage) -> None:
     process.assert_nothing_left(0)
 
 
-def test_a_flow_that_swallows_the_interrupt_is_killed_by_the_second(stage: Stage) -> None:
+def test_a_flow_that_swallows_the_interrupt_is_killed_by_the_second(stage: Any) -> None:
     text = "open('up', 'w').close()\nwhile True:\n  try: time.sleep(100)\n  except BaseException: open('hit', 'w')"
     process = stage.app(text, grace=1000.0)
     stage.until_there("up")
@@ -129,7 +95,7 @@ def test_a_flow_that_swallows_the_interrupt_is_killed_by_the_second(stage: Stage
 
 
 @pytest.mark.parametrize("method", ["zygote", "spawn"])
-def test_ctrl_c_while_the_app_file_is_executed_ends_with_130(stage: Stage, method: str) -> None:
+def test_ctrl_c_while_the_app_file_is_executed_ends_with_130(stage: Any, method: str) -> None:
     process = stage.app(load="open('up', 'w').close()\ntime.sleep(1000)", start_method=method)
     stage.until_there("up")
 
@@ -140,7 +106,7 @@ def test_ctrl_c_while_the_app_file_is_executed_ends_with_130(stage: Stage, metho
     process.assert_nothing_left(0)
 
 
-def test_an_app_file_that_swallows_ctrl_c_is_killed(stage: Stage) -> None:
+def test_an_app_file_that_swallows_ctrl_c_is_killed(stage: Any) -> None:
     text = "open('up', 'w').close()\nwhile True:\n  try: time.sleep(100)\n  except BaseException: pass"
     process = stage.app(load=text, grace=0.2)
     stage.until_there("up")
@@ -153,7 +119,7 @@ def test_an_app_file_that_swallows_ctrl_c_is_killed(stage: Stage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(0, 300, 15))
-def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(stage: Stage, moment: int) -> None:
+def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(stage: Any, moment: int) -> None:
     process = stage.app("desk.start('a', 'b')\n" + WAIT, works={"a": FOREVER, "b": FOREVER})
     stage.eventually(lambda: process.process.poll() is None)
     try:
@@ -166,18 +132,18 @@ def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(stage: Stage, moment: 
 
 
 @pytest.mark.parametrize("more", [{}, PORTABLE, {"start_method": "spawn"}], ids=["linux", "portable", "spawn"])
-def test_a_load_that_fails_says_its_sentence(stage: Stage, more: dict[str, Any]) -> None:
+def test_a_load_that_fails_says_its_sentence(stage: Any, more: dict[str, Any]) -> None:
     process = stage.app(load="raise UsageError('There is no app in it.')", **more)
 
     assert process.wait() == 1
     assert process.stderr == "Error: There is no app in it.\n"
 
 
-def test_the_exit_code_of_the_app_file_is_the_apps(stage: Stage) -> None:
+def test_the_exit_code_of_the_app_file_is_the_apps(stage: Any) -> None:
     assert stage.app(load="sys.exit(7)").wait() == 7
 
 
-def test_a_killed_host_ends_all_works_and_the_app_with_1(stage: Stage) -> None:
+def test_a_killed_host_ends_all_works_and_the_app_with_1(stage: Any) -> None:
     process = stage.app("desk.start('a')\n" + HOST_PID + WAIT, works={"a": DAEMON + FOREVER})
     host = stage.pid("host.pid")
     stage.pid("daemon.pid")
@@ -189,7 +155,7 @@ def test_a_killed_host_ends_all_works_and_the_app_with_1(stage: Stage) -> None:
     process.assert_nothing_left(0)
 
 
-def test_a_host_that_leaves_without_a_word_gives_its_code(stage: Stage) -> None:
+def test_a_host_that_leaves_without_a_word_gives_its_code(stage: Any) -> None:
     process = stage.app("desk.start('a')\nos._exit(3)", works={"a": FOREVER})
 
     assert process.wait() == 3
@@ -197,7 +163,7 @@ def test_a_host_that_leaves_without_a_word_gives_its_code(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_killed_keeper_makes_the_host_end_everything(stage: Stage, embedded: bool) -> None:
+def test_a_killed_keeper_makes_the_host_end_everything(stage: Any, embedded: bool) -> None:
     save = "open('keeper', 'w').write(str(os.getppid()))\n"
     process = stage.app("desk.start('a')\n" + HOST_PID + UP, save, {"a": EXECUTED + STUBBORN}, embedded, grace=0.5)
     stage.until_there("up", "root.a@1")
@@ -208,7 +174,7 @@ def test_a_killed_keeper_makes_the_host_end_everything(stage: Stage, embedded: b
     process.assert_nothing_left(10)
 
 
-def test_a_killed_zygote_is_replaced_and_its_workers_live_on(stage: Stage) -> None:
+def test_a_killed_zygote_is_replaced_and_its_workers_live_on(stage: Any) -> None:
     load = "open('quiet' if quiet else 'loud', 'w').close()\nopen('zygote', 'w').write(str(os.getpid()))"
     host = """
 desk.start('a')
@@ -230,7 +196,7 @@ ENDS = [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.S
 
 @pytest.mark.parametrize("method", ["zygote", "spawn"])
 @pytest.mark.parametrize("number", ENDS)
-def test_a_worker_killed_by_a_signal_is_seen_with_it(stage: Stage, number: int, method: str) -> None:
+def test_a_worker_killed_by_a_signal_is_seen_with_it(stage: Any, number: int, method: str) -> None:
     text = f"import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nos.kill(os.getpid(), {int(number)})\n"
     if number == signal.SIGINT:
         text = "signal.signal(signal.SIGINT, signal.SIG_DFL)\n" + text
@@ -242,13 +208,13 @@ def test_a_worker_killed_by_a_signal_is_seen_with_it(stage: Stage, number: int, 
 
 
 @pytest.mark.parametrize("text", ["os._exit(9)", "sys.exit(9)"])
-def test_a_worker_that_exits_is_seen_with_its_code(stage: Stage, text: str) -> None:
+def test_a_worker_that_exits_is_seen_with_its_code(stage: Any, text: str) -> None:
     assert stage.app("desk.start('a'); assert desk.ended('a').code == 9", works={"a": text}).wait() == 0
 
 
 @pytest.mark.parametrize("left", [DAEMON, EXECUTED], ids=["daemon", "executed"])
 @pytest.mark.parametrize("end", [FOREVER, "os._exit(0)", "os.kill(os.getpid(), 9)"], ids=["stopped", "exits", "killed"])
-def test_what_a_worker_started_goes_with_it(stage: Stage, left: str, end: str) -> None:
+def test_what_a_worker_started_goes_with_it(stage: Any, left: str, end: str) -> None:
     host = "desk.start('a')\n" + ("desk.until(lambda: os.path.exists('go'))\ndesk.engine.stop('root.a@1', 5)\n")
     host = host if end == FOREVER else "desk.start('a')\n"
     process = stage.app(host + "desk.ended('a')\n" + UP, works={"a": left + "open('go', 'w')\n" + end})
@@ -262,7 +228,7 @@ def test_what_a_worker_started_goes_with_it(stage: Stage, left: str, end: str) -
 
 
 @pytest.mark.parametrize("end", [FOREVER, "os._exit(0)"], ids=["stopped", "exits"])
-def test_what_a_worker_executed_goes_with_it_in_portable_ways_too(stage: Stage, end: str) -> None:
+def test_what_a_worker_executed_goes_with_it_in_portable_ways_too(stage: Any, end: str) -> None:
     host = "desk.start('a')\n" + ("desk.until(lambda: os.path.exists('go'))\ndesk.engine.stop('root.a@1', 5)\n")
     host = host if end == FOREVER else "desk.start('a')\n"
     works = {"a": EXECUTED + "open('go', 'w')\n" + end}
@@ -276,7 +242,7 @@ def test_what_a_worker_executed_goes_with_it_in_portable_ways_too(stage: Stage, 
     process.assert_nothing_left(0)
 
 
-def test_a_daemon_of_the_app_file_lives_until_the_app_ends(stage: Stage) -> None:
+def test_a_daemon_of_the_app_file_lives_until_the_app_ends(stage: Any) -> None:
     process = stage.app("desk.start('a'); desk.ended('a')\n" + UP, load="import signal\n" + DAEMON, works={"a": "pass"})
     stage.until_there("up")
 
@@ -287,7 +253,7 @@ def test_a_daemon_of_the_app_file_lives_until_the_app_ends(stage: Stage) -> None
     process.assert_nothing_left(0)
 
 
-def test_stopping_everything_for_a_while_ends_nothing(stage: Stage) -> None:
+def test_stopping_everything_for_a_while_ends_nothing(stage: Any) -> None:
     text = "desk.start('a')\nopen('up', 'w').close()\ndesk.until(lambda: os.path.exists('go'))"
     process = stage.app(text, works={"a": "import time\n" + FOREVER})
     stage.until_there("up")
