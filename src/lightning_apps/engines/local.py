@@ -162,7 +162,8 @@ class LocalEngine:
             process_tree.send_signal(self._pids[message.place], signal.SIGTERM)
 
     def _end_alone(self, grace: float) -> None:
-        process_tree.end_processes({pid: place for place, pid in self._pids.items()}, grace)
+        marks = {pid: process_tree.mark_of(place, self._orders[place].address) for place, pid in self._pids.items()}
+        process_tree.end_processes(marks, grace)
         for place in list(self._orders):
             self._over(Exited(place))
         self._has_closed()

@@ -95,8 +95,13 @@ def descendants(roots: Iterable[int]) -> set[int]:
     return found
 
 
+def mark_of(place: str, address: str) -> str:
+    """The value of PLACE_MARK: no two apps on this machine have the same, whatever their works are called."""
+    return f"{place} of {address}"
+
+
 def belonging(roots: dict[int, str], processes: dict[int, Process]) -> dict[int, Process]:
-    """What is below, or in the session of, or marked by, these workers (pid to place), without them and without us."""
+    """What is below, or in the session of, or marked by, these workers (pid to mark), without them and without us."""
     found = {pid for pid, process in processes.items() if process.session in roots}
     found |= {pid for pid in processes if _mark(pid) in roots.values()}
     wanted = set(roots) | found
@@ -146,7 +151,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.0
 
 
 def end_processes(workers: dict[int, str], grace: float, *, quickly: float = 0.5) -> None:
-    """End workers (pid to place) that are not our children, and all they started; returns when they are gone.
+    """End workers (pid to mark) that are not our children, and all they started; returns when they are gone.
 
     For a host that lost its keeper: SIGTERM to the workers, `grace` seconds, SIGKILL, then the same for what is left.
     """

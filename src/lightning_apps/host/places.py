@@ -76,7 +76,8 @@ class Marked:
     def _note(self, workers: Collection[Worker]) -> None:
         processes = process_tree.table()
         for worker in workers:
-            fresh = process_tree.belonging({worker.pid: worker.order.place}, processes)
+            mark = process_tree.mark_of(worker.order.place, worker.order.address)
+            fresh = process_tree.belonging({worker.pid: mark}, processes)
             self._below.setdefault(worker.order.place, {}).update(fresh)
 
     def find(self, gone: Collection[Worker]) -> set[int]:

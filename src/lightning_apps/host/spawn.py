@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ..base.settings import environ
-from ..engines.process_tree import PLACE_MARK
+from ..engines.process_tree import PLACE_MARK, mark_of
 from ..ports import Placement
 
 
@@ -36,7 +36,7 @@ def _execute(order: Placement, entry: Sequence[str], stdin: int) -> int:
     return os.posix_spawn(
         sys.executable,
         [sys.executable, *entry],
-        {**environ(), **order.env, PLACE_MARK: order.place},
+        {**environ(), **order.env, PLACE_MARK: mark_of(order.place, order.address)},
         file_actions=actions,
         setsid=True,
         setsigmask=(),

@@ -37,7 +37,7 @@ def settle(order: Placement, *, subreaper: bool) -> None:
     os.setsid()
     if subreaper:
         process_tree.become_subreaper()
-    settings.export({**order.env, process_tree.PLACE_MARK: order.place})
+    settings.export({**order.env, process_tree.PLACE_MARK: process_tree.mark_of(order.place, order.address)})
     redirect(order.out, order.err)
     reseed()
 
