@@ -82,7 +82,9 @@ class Registry:
 registry = Registry()
 
 
-def register(name: str, kind: type, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], mutable: bool = False) -> None:
+def register(
+    name: str, kind: type, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], mutable: bool = False
+) -> None:
     """Let values of exactly this type be state, under a name that must never change."""
     registry.add(StateValue(name, kind, pack, unpack, mutable))
 
@@ -180,7 +182,7 @@ def ext_hook(code: int, data: memoryview) -> Any:
     if code in (SET_, FROZENSET):
         return set(inner) if code == SET_ else frozenset(inner)
     if code == PAIRS:
-        return {key: item for key, item in inner}
+        return dict(inner)
     if code == NAMED:
         return registry.restore(*inner)
     raise CannotKeep(f"A value with the unknown tag {code} came in: it was written by a newer version.")
@@ -226,7 +228,12 @@ def _class(kind: type) -> list[str]:
     return [kind.__module__, kind.__qualname__]
 
 
-register("datetime", dt.datetime, lambda v: [v.isoformat(), v.fold], lambda p: dt.datetime.fromisoformat(p[0]).replace(fold=p[1]))
+register(
+    "datetime",
+    dt.datetime,
+    lambda v: [v.isoformat(), v.fold],
+    lambda p: dt.datetime.fromisoformat(p[0]).replace(fold=p[1]),
+)
 register("date", dt.date, lambda v: v.isoformat(), dt.date.fromisoformat)
 register("time", dt.time, lambda v: [v.isoformat(), v.fold], lambda p: dt.time.fromisoformat(p[0]).replace(fold=p[1]))
 register("timedelta", dt.timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda p: dt.timedelta(*p))
@@ -235,12 +242,14 @@ register("uuid", uuid.UUID, str, uuid.UUID)
 register("complex", complex, lambda v: [v.real, v.imag], lambda p: complex(*p))
 register("bytearray", bytearray, bytes, bytearray, mutable=True)
 register("counter", Counter, dict, Counter, mutable=True)
-register("ordereddict", OrderedDict, lambda v: [[k, x] for k, x in v.items()], lambda p: OrderedDict(p), mutable=True)
+register("ordereddict", OrderedDict, lambda v: [[k, x] for k, x in v.items()], OrderedDict, mutable=True)
 register("deque", deque, lambda v: [list(v), v.maxlen], lambda p: deque(*p), mutable=True)
 register("range", range, lambda v: [v.start, v.stop, v.step], lambda p: range(*p))
 
 
-def _family(name: str, belongs: Callable[[type], bool], pack_: Callable[[Any], Any], unpack: Callable[[Any], Any], mutable: bool) -> None:
+def _family(
+    name: str, belongs: Callable[[type], bool], pack_: Callable[[Any], Any], unpack: Callable[[Any], Any], mutable: bool
+) -> None:
     registry.families.append((belongs, lambda kind: StateValue(name, kind, pack_, unpack, mutable)))
     registry.family_unpack[name] = unpack
 
@@ -282,7 +291,13 @@ def _is_pydantic(kind: type) -> bool:
     return hasattr(kind, "model_fields") and hasattr(kind, "model_validate")
 
 
-_family("enum", lambda k: issubclass(k, enum.Enum), lambda v: [*_class(type(v)), v.name], lambda p: locate(p[0], p[1])[p[2]], False)
+_family(
+    "enum",
+    lambda k: issubclass(k, enum.Enum),
+    lambda v: [*_class(type(v)), v.name],
+    lambda p: locate(p[0], p[1])[p[2]],
+    False,
+)
 _family(
     "namedtuple",
     lambda k: issubclass(k, tuple) and hasattr(k, "_fields"),
@@ -290,10 +305,34 @@ _family(
     lambda p: locate(p[0], p[1])._make(p[2]),
     True,
 )
-_family("pydantic", _is_pydantic, lambda v: [*_class(type(v)), {n: getattr(v, n) for n in type(v).model_fields}], _make_model, True)
-_family("dataclass", lambda k: hasattr(k, "__dataclass_fields__"), lambda v: [*_class(type(v)), _fields(v)], _make_dataclass, True)
-_family("ndarray", lambda k: _is_numpy(k, "ndarray"), lambda v: [v.dtype.str, list(v.shape), v.tobytes()], _make_array, True)
+_family(
+    "pydantic",
+    _is_pydantic,
+    lambda v: [*_class(type(v)), {n: getattr(v, n) for n in type(v).model_fields}],
+    _make_model,
+    True,
+)
+_family(
+    "dataclass",
+    lambda k: hasattr(k, "__dataclass_fields__"),
+    lambda v: [*_class(type(v)), _fields(v)],
+    _make_dataclass,
+    True,
+)
+_family(
+    "ndarray", lambda k: _is_numpy(k, "ndarray"), lambda v: [v.dtype.str, list(v.shape), v.tobytes()], _make_array, True
+)
 _family("npscalar", lambda k: _is_numpy(k, "generic"), lambda v: [v.dtype.str, v.tobytes()], _make_number, False)
-_family("str", lambda k: issubclass(k, str), lambda v: [*_class(type(v)), str(v)], lambda p: locate(p[0], p[1])(p[2]), False)
-_family("int", lambda k: issubclass(k, int), lambda v: [*_class(type(v)), int(v)], lambda p: locate(p[0], p[1])(p[2]), False)
-_family("float", lambda k: issubclass(k, float), lambda v: [*_class(type(v)), float(v)], lambda p: locate(p[0], p[1])(p[2]), False)
+_family(
+    "str", lambda k: issubclass(k, str), lambda v: [*_class(type(v)), str(v)], lambda p: locate(p[0], p[1])(p[2]), False
+)
+_family(
+    "int", lambda k: issubclass(k, int), lambda v: [*_class(type(v)), int(v)], lambda p: locate(p[0], p[1])(p[2]), False
+)
+_family(
+    "float",
+    lambda k: issubclass(k, float),
+    lambda v: [*_class(type(v)), float(v)],
+    lambda p: locate(p[0], p[1])(p[2]),
+    False,
+)

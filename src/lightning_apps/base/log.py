@@ -15,7 +15,9 @@ COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
 class Log:
     """Writes `LEVEL: message` lines (or JSON lines) to a stream, looked up at each line so that it can be redirected."""
 
-    def __init__(self, level: str = "info", format: str = "text", colour: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, level: str = "info", format: str = "text", colour: bool = False, stream: TextIO | None = None
+    ) -> None:
         self.level, self.format, self.colour, self._stream = level, format, colour, stream
         self._said: set[str] = set()
 

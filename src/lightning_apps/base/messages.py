@@ -1,11 +1,11 @@
 """The vocabulary: everything that enters or leaves the coordinator, or travels on a link, is one of these frozen values.
 
-    worker → host   Hello, Changed, Moved, Ready                        (numbered by an offset; `Said` in the host)
-    host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
-    engine → host   Started, Waiting, Refused, Exited, EngineClosed
-    hub → host      Attached, Detached, Said
-    web → host      Asked
-    coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
+worker → host   Hello, Changed, Moved, Ready                        (numbered by an offset; `Said` in the host)
+host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
+engine → host   Started, Waiting, Refused, Exited, EngineClosed
+hub → host      Attached, Detached, Said
+web → host      Asked
+coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Said(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
     place: str
     offset: int
-    message: Union[Changed, Moved, Ready]
+    message: Changed | Moved | Ready
     raw: bytes = b""
 
 

@@ -197,7 +197,7 @@ class TrackedList(list[Any]):
 
     def _rearrange(self, items: list[Any]) -> None:
         """The same items in another order: one splice of the part that moved."""
-        first = next((n for n, (a, b) in enumerate(zip(list.__iter__(self), items)) if a is not b), len(items))
+        first = next((n for n, (a, b) in enumerate(zip(list.__iter__(self), items, strict=True)) if a is not b), len(items))
         if first < len(items):
             list.__setitem__(self, slice(first, None), items[first:])
             _tell(self, (), SPLICE, [first, len(items) - first, items[first:]])
@@ -217,8 +217,10 @@ class TrackedList(list[Any]):
             return self._splice(start, max(0, stop - start), items)
         indices = range(start, stop, step)
         if len(indices) != len(items):
-            raise ValueError(f"attempt to assign sequence of size {len(items)} to extended slice of size {len(indices)}")
-        for index, item in zip(indices, items):
+            raise ValueError(
+                f"attempt to assign sequence of size {len(items)} to extended slice of size {len(indices)}"
+            )
+        for index, item in zip(indices, items, strict=True):
             self[index] = item
         return None
 
@@ -234,11 +236,11 @@ class TrackedList(list[Any]):
         at = where.__index__()
         return self._splice(at + len(self) if at < 0 else at, 1, ())
 
-    def __iadd__(self, items: Iterable[Any], /) -> TrackedList:  # type: ignore[override,misc]
+    def __iadd__(self, items: Iterable[Any], /) -> TrackedList:  # type: ignore[misc]
         self.extend(items)
         return self
 
-    def __imul__(self, times: SupportsIndex, /) -> TrackedList:  # type: ignore[override,misc]
+    def __imul__(self, times: SupportsIndex, /) -> TrackedList:
         count = times.__index__()
         self._splice(len(self), 0, list(self) * (count - 1)) if count > 0 else self.clear()
         return self
@@ -313,7 +315,7 @@ class TrackedDict(dict[Any, Any]):
             self[key] = default
         return dict.__getitem__(self, key)
 
-    def __ior__(self, other: Any, /) -> TrackedDict:  # type: ignore[override,misc]
+    def __ior__(self, other: Any, /) -> TrackedDict:  # type: ignore[misc]
         self.update(other)
         return self
 
@@ -416,19 +418,19 @@ class TrackedSet(set[Any]):
     def symmetric_difference_update(self, other: Iterable[Any], /) -> None:
         self._become(self._plain().symmetric_difference(other))
 
-    def __ior__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+    def __ior__(self, other: Any, /) -> TrackedSet:  # type: ignore[misc]
         self._become(self._plain() | other)
         return self
 
-    def __iand__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+    def __iand__(self, other: Any, /) -> TrackedSet:  # type: ignore[misc]
         self._become(self._plain() & other)
         return self
 
-    def __isub__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+    def __isub__(self, other: Any, /) -> TrackedSet:  # type: ignore[misc]
         self._become(self._plain() - other)
         return self
 
-    def __ixor__(self, other: Any, /) -> TrackedSet:  # type: ignore[override,misc]
+    def __ixor__(self, other: Any, /) -> TrackedSet:  # type: ignore[misc]
         self._become(self._plain() ^ other)
         return self
 
@@ -581,7 +583,9 @@ def _apply_splice(holder: Any, key: Any, value: Any) -> bool:
         return False
     for item in list.__getitem__(holder, slice(index, index + removed)):
         release(item)
-    list.__setitem__(holder, slice(index, index + removed), [track(v, holder, index + n) for n, v in enumerate(inserted)])
+    list.__setitem__(
+        holder, slice(index, index + removed), [track(v, holder, index + n) for n, v in enumerate(inserted)]
+    )
     return True
 
 
@@ -593,4 +597,9 @@ def _apply_update(holder: Any, key: Any, value: Any) -> bool:
     return True
 
 
-APPLY: dict[int, Callable[[Any, Any, Any], bool]] = {SET: _apply_set, DELETE: _apply_delete, SPLICE: _apply_splice, UPDATE: _apply_update}
+APPLY: dict[int, Callable[[Any, Any, Any], bool]] = {
+    SET: _apply_set,
+    DELETE: _apply_delete,
+    SPLICE: _apply_splice,
+    UPDATE: _apply_update,
+}

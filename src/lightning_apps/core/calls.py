@@ -56,9 +56,7 @@ class Call(msgspec.Struct):
         """Go to `stage`; False if it cannot from here (a late word about a call that was settled meanwhile)."""
         if stage not in MOVES[self.stage]:
             return False
-        if stage == Stage.PENDING and self.settled:
-            self.statuses = []
-        elif stage == Stage.SUCCEEDED:
+        if (stage == Stage.PENDING and self.settled) or stage == Stage.SUCCEEDED:
             self.statuses = []
         self.stage = stage
         self.statuses = [*self.statuses, WorkStatus(stage=stage, timestamp=at, reason=reason, message=message)]
@@ -164,7 +162,10 @@ class CallTable:
     def dump(self) -> dict[str, Any]:
         """Everything, as plain values; `load` takes it."""
         return {
-            "calls": [msgspec.to_builtins(call, builtin_types=(bytes,)) | {"value": call.value} for call in self.by_key.values()],
+            "calls": [
+                msgspec.to_builtins(call, builtin_types=(bytes,)) | {"value": call.value}
+                for call in self.by_key.values()
+            ],
             "finished": dict(self.finished),
             "queue": [call.ordinal for call in self.queue],
             "active": self.active.ordinal if self.active is not None else 0,

@@ -21,7 +21,7 @@ from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.work import LightningWork
 from .crew import Crew
-from .keys import call_key
+from .keys import Keys
 from .life import ATTACHED, NOWHERE, Life
 from .timers import Schedules, schedule_key
 
@@ -63,6 +63,7 @@ class Coordinator:
         self.tree: dict[str, Component] = {}
         self.crew = Crew(self._emit, self.options.history, self.options.lost_limit)
         self.schedules = Schedules()
+        self.keys = Keys(self._warn_key)
         self.turn = 0
         self.awake = True  # the flow has reason to run again
         self.done = False
@@ -143,10 +144,9 @@ class Coordinator:
             life.mirror.forget_outgoing()
 
     def _look_at_timers(self, now: float) -> None:
-        if self.options.tick:
-            if self._next_tick is None or now >= self._next_tick:
-                self.awake = self.awake or self._next_tick is not None
-                self._next_tick = now + self.options.tick
+        if self.options.tick and (self._next_tick is None or now >= self._next_tick):
+            self.awake = self.awake or self._next_tick is not None
+            self._next_tick = now + self.options.tick
         if self.schedules.due(now):
             self.awake = True
         if self._idle_matters:
@@ -163,7 +163,10 @@ class Coordinator:
         except AppExit as exit:
             self._exit(1 if exit.failed else 0, str(exit))
         except SystemExit as exit:
-            self._exit(exit.code if isinstance(exit.code, int) else int(exit.code is not None), "" if isinstance(exit.code, int) else str(exit.code or ""))
+            self._exit(
+                exit.code if isinstance(exit.code, int) else int(exit.code is not None),
+                "" if isinstance(exit.code, int) else str(exit.code or ""),
+            )
         except Exception as error:
             self._flow_failed(error)
         self._check_watched()
@@ -208,7 +211,11 @@ class Coordinator:
         for life, call in self.crew.failed:
             failure = call.failure if call is not None else None
             text = failure.message if failure is not None else (life.bare[-1].message if life.bare else "")
-            what = f"{life.name} failed: {describe(call)}, attempt {call.attempt}." if call is not None else f"{life.name} could not start."
+            what = (
+                f"{life.name} failed: {describe(call)}, attempt {call.attempt}."
+                if call is not None
+                else f"{life.name} could not start."
+            )
             self._emit(m.Say("error", f"{(text or '').rstrip()}\n{what}" if text else what))
 
     # -- what happened -----------------------------------------------------------------------------------
@@ -278,7 +285,9 @@ class Coordinator:
         """A component made while the app runs came into the tree."""
         for component in list(child._lit_walk()):
             self._adopt(component)
-            self._record.calls.append(["made", component.name, type(component).__module__, type(component).__qualname__])
+            self._record.calls.append(
+                ["made", component.name, type(component).__module__, type(component).__qualname__]
+            )
 
     def detached(self, child: Component) -> None:
         """A component left the tree, with everything below it."""
@@ -325,11 +334,13 @@ class Coordinator:
                     self.moved(component, (attribute,), m.SET, component.__dict__.get(attribute))
                     self._watched[name, attribute] = data
 
-    def call(self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """A flow asks for a call; see the table in `semantics`: known or new, parallel or not, cached or not."""
         life = self._life(work)
         try:
-            key = call_key(args, kwargs, self._warn_key)
+            key = self.keys.of(args, kwargs)
         except CannotSend as error:
             raise CannotSend(f"{work.name}.run{describe_arguments(args, kwargs)}: {error}.") from None
         found = life.calls.find(key)
@@ -337,7 +348,11 @@ class Coordinator:
             return self._after_blocked(life, key)
         if self._to_open(life, key):
             self.crew.open(life, key, dump_arguments(work, args, kwargs))
-        elif found is not None and life.calls.latest is not found and not (found.stage == Stage.SUCCEEDED and work.cache_calls):
+        elif (
+            found is not None
+            and life.calls.latest is not found
+            and not (found.stage == Stage.SUCCEEDED and work.cache_calls)
+        ):
             life.calls.latest = found
         if work.parallel or (life.calls.done(key) and work.cache_calls):
             return life.calls.value(key) if life.calls.done(key) else None
@@ -449,9 +464,9 @@ HANDLERS: dict[type, Callable[[Coordinator, Any], bool | None]] = {
     m.Attached: Coordinator._attached,
     m.Detached: lambda self, event: False,
     m.Started: lambda self, event: False,
-    m.Waiting: lambda self, event: self.crew.waiting(event) or True,
-    m.Refused: lambda self, event: self.crew.refused(event) or True,
-    m.Exited: lambda self, event: self.crew.exited(event) or True,
+    m.Waiting: lambda self, event: self.crew.waiting(event),
+    m.Refused: lambda self, event: self.crew.refused(event),
+    m.Exited: lambda self, event: self.crew.exited(event),
     m.EngineClosed: lambda self, event: False,
     m.Asked: Coordinator._asked,
 }

@@ -133,18 +133,19 @@ class Crew:
             life.bare = [*life.bare, WorkStatus(stage=Stage.STARTED, timestamp=message.at)]
         self.see_to(life)
 
-    def waiting(self, event: m.Waiting) -> None:
+    def waiting(self, event: m.Waiting) -> bool:
         """The engine cannot place it yet: say so, and free what an idle work holds."""
         life = self.places.get(event.place)
         if life is None:
-            return
+            return False
         life.waits_for, life.pending_reason = event.holders, event.reason
         self._waiting[life.name] = life
         for call in life.calls.unsettled()[:1]:
             self._move(life, call, Stage.PENDING, reason=event.reason)
         self._release_idle()
+        return True
 
-    def refused(self, event: m.Refused) -> None:
+    def refused(self, event: m.Refused) -> bool:
         """The engine can never place it."""
         life = self.places.pop(event.place, None)
         if life is not None:
@@ -152,12 +153,13 @@ class Crew:
             life.wanted = False
             self._waiting.pop(life.name, None)
             self._give_up(life, Failure(Why.REFUSED, event.reason))
+        return life is not None
 
-    def exited(self, event: m.Exited) -> None:
+    def exited(self, event: m.Exited) -> bool:
         """A process is gone for certain; what was said before has been heard."""
         life = self.places.pop(event.place, None)
         if life is None:
-            return
+            return False
         expected, was_ready = life.phase == LEAVING or life.released, life.ready
         life.gone()
         self._waiting.pop(life.name, None)
@@ -167,6 +169,7 @@ class Crew:
             self._died(life, event, was_ready)
         life.wanted = life.wanted and life.bare[-1:] != [] and life.bare[-1].stage == Stage.PENDING
         self.see_to(life)
+        return True
 
     def _died(self, life: Life, event: m.Exited, was_ready: bool) -> None:
         """A process ended by itself on a living machine: its call has failed."""
@@ -222,11 +225,21 @@ class Crew:
         for call in calls:
             self._fail(life, call, failure)
         if not calls:
-            life.bare = [WorkStatus(stage=Stage.FAILED, timestamp=self.now, reason=failure.reason, message=failure.message)]
+            life.bare = [
+                WorkStatus(stage=Stage.FAILED, timestamp=self.now, reason=failure.reason, message=failure.message)
+            ]
             self.failed.append((life, None))
         life.wanted = False
 
-    def _move(self, life: Life, call: Call, stage: str, at: float | None = None, reason: str | None = None, message: str | None = None) -> None:
+    def _move(
+        self,
+        life: Life,
+        call: Call,
+        stage: str,
+        at: float | None = None,
+        reason: str | None = None,
+        message: str | None = None,
+    ) -> None:
         if call.move(stage, self.now if at is None else at, reason, message):
             self.moved.append(["moved", life.name, call.ordinal, stage, call.attempt, reason])
 
@@ -249,7 +262,11 @@ class Crew:
 
     def release_since(self) -> float | None:
         """When the next idle process has been idle for as long as it may, in wall time."""
-        times = [life.idle_since + limit for life in self.lives.values() if (limit := _idle_timeout(life)) and life.idle_since]
+        times = [
+            life.idle_since + limit
+            for life in self.lives.values()
+            if (limit := _idle_timeout(life)) and life.idle_since
+        ]
         return min(times, default=None)
 
     def release_overdue(self) -> None:

@@ -18,6 +18,7 @@ from ..base.errors import CannotSend
 _encode = msgspec.msgpack.Encoder().encode
 _COMPLEX = 31
 Warn = Callable[[str], None]
+SIMPLE = SCALARS - {float}  # 0.0 equals -0.0, and NaN nothing
 
 
 def call_key(args: tuple[Any, ...], kwargs: dict[str, Any], warn: Warn) -> str:
@@ -38,6 +39,27 @@ def call_key(args: tuple[Any, ...], kwargs: dict[str, Any], warn: Warn) -> str:
     except RecursionError:
         raise CannotSend("an argument that contains itself cannot be sent") from None
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+class Keys:
+    """Remembers the keys of calls with few and simple arguments, which flows ask for again in every turn."""
+
+    def __init__(self, warn: Warn, limit: int = 4096) -> None:
+        self._warn, self._limit = warn, limit
+        self._known: dict[Any, str] = {}
+
+    def of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """As `call_key`."""
+        kinds = (*map(type, args), *map(type, kwargs.values()))
+        if not SIMPLE.issuperset(kinds):
+            return call_key(args, kwargs, self._warn)
+        token = (kinds, args, *kwargs.items())
+        key = self._known.get(token)
+        if key is None:
+            if len(self._known) >= self._limit:
+                self._known.clear()
+            key = self._known[token] = call_key(args, kwargs, self._warn)
+        return key
 
 
 def canonical(value: Any, warn: Warn, careful: bool = False) -> Any:
@@ -79,6 +101,8 @@ def _reduced(value: Any, kind: type, warn: Warn, careful: bool) -> Any:
         raise CannotSend(f"a {kind.__module__}.{kind.__qualname__} cannot be an argument: {error}") from None
     if isinstance(reduced, str):
         return _ext(_COMPLEX, [kind.__module__, reduced])
-    warn(f"A {kind.__module__}.{kind.__qualname__} is part of a call's arguments: the call may be made again when that class changes.")
+    warn(
+        f"A {kind.__module__}.{kind.__qualname__} is part of a call's arguments: the call may be made again when that class changes."
+    )
     parts = [list(part) if index > 2 and part is not None else part for index, part in enumerate(reduced)]
     return _ext(_COMPLEX, [canonical(part, warn, careful) for part in parts])

@@ -49,7 +49,9 @@ class Life:
 
     def statuses(self) -> list[WorkStatus]:
         """What users read: of the call asked for last, else of the process."""
-        if self.bare and (self.calls.latest is None or self.bare[-1].stage == Stage.STOPPED or self.bare[0].reason == "start"):
+        if self.bare and (
+            self.calls.latest is None or self.bare[-1].stage == Stage.STOPPED or self.bare[0].reason == "start"
+        ):
             return self.bare
         return list(self.calls.latest.statuses) if self.calls.latest is not None else self.bare
 
@@ -67,7 +69,12 @@ class Life:
 
     def dump(self) -> dict[str, Any]:
         """What a snapshot keeps of it."""
-        return {"calls": self.calls.dump(), "placements": self.placements, "wanted": self.wanted, "port": self.offered_port}
+        return {
+            "calls": self.calls.dump(),
+            "placements": self.placements,
+            "wanted": self.wanted,
+            "port": self.offered_port,
+        }
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` gave."""

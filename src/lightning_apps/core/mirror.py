@@ -80,10 +80,11 @@ class Mirror:
 
     def _ask(self, path: Path) -> Whole | None:
         """Ask for a value again, unless that question is on its way already."""
-        if self._sent.get((*path, "?"), 0) > 0:
+        question = (*path, "?")
+        if self._sent.get(question, 0) > 0:
             return None
         self.version += 1
-        self._sent[path] = self._sent[(*path, "?")] = self.version
+        self._sent[path] = self._sent[question] = self.version
         return Whole(self.version, path)
 
 

@@ -62,7 +62,14 @@ class Host:
     """
 
     def __init__(
-        self, app: LightningApp, settings: Settings, engine: Engine, folder: RunFolder, *, journal: Journal | None = None, clock: Clock | None = None
+        self,
+        app: LightningApp,
+        settings: Settings,
+        engine: Engine,
+        folder: RunFolder,
+        *,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
         self.clock = clock or SystemClock()
@@ -254,7 +261,9 @@ class Host:
                 try:
                     probe.bind((self.settings.host, self.settings.port))
                 except OSError as error:
-                    raise PortInUse(f"The port {self.settings.port} that was asked for cannot be used: {error.strerror}.") from None
+                    raise PortInUse(
+                        f"The port {self.settings.port} that was asked for cannot be used: {error.strerror}."
+                    ) from None
 
     def _thread_for(self, order: Placement) -> Threaded:
         """A worker in a thread; its work is another object than the flow's."""

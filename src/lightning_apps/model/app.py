@@ -35,7 +35,7 @@ class RootFlow(LightningFlow):
         if self.work.has_succeeded:
             self.stop()
 
-    @property
+    @property  # type: ignore[misc]
     def ready(self) -> bool:
         return bool(getattr(self.work, "ready", self.work.url != ""))
 
@@ -97,7 +97,9 @@ class LightningApp:
         if LightningApp.loading:
             raise AppFound(self)
         if LightningApp.runner is None:
-            raise WrongPlace("Import the app's classes through `import lightning as L` (or lightning_apps) to run an app from Python.")
+            raise WrongPlace(
+                "Import the app's classes through `import lightning as L` (or lightning_apps) to run an app from Python."
+            )
         return type(self).__dict__.get("runner", LightningApp.runner)(self, **options)  # type: ignore[no-any-return]
 
     # -- the tree ------------------------------------------------------------------------------------------
@@ -198,7 +200,9 @@ def _checked_root(root: Any) -> LightningFlow:
             f"This is required. Please implement `run()` in your `{type(root).__name__}` class."
         )
     if getattr(getattr(run, "__code__", None), "co_flags", 0) & 0x280:
-        raise RunMissing(f"The run() of {type(root).__name__} is `async`: a flow's run is a plain function that comes back within a second.")
+        raise RunMissing(
+            f"The run() of {type(root).__name__} is `async`: a flow's run is a plain function that comes back within a second."
+        )
     return root
 
 

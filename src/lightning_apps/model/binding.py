@@ -6,14 +6,16 @@ import socket
 import time
 import types
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..base.encoding import encode
 from ..base.errors import CannotKeep, NotAttached
 from ..base.status import WorkStatus
 
 # What is bound here is defined in terms of its binding, so it cannot be imported: flows and works are named, not typed.
-Component = LightningFlow = LightningWork = Any
+Component: TypeAlias = Any
+LightningFlow: TypeAlias = Any
+LightningWork: TypeAlias = Any
 
 
 class Binding(Protocol):
@@ -29,7 +31,9 @@ class Binding(Protocol):
 
     def attached(self, child: Component) -> None: ...
     def detached(self, child: Component) -> None: ...
-    def call(self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def call(
+        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any: ...
     def start(self, work: LightningWork) -> None: ...
     def stop(self, work: LightningWork, delete: bool = False) -> None: ...
     def retry(self, work: LightningWork) -> None: ...
@@ -59,7 +63,9 @@ class Unbound:
     def detached(self, child: Component) -> None:
         """Forgotten by its parent; that is all."""
 
-    def call(self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         if not work.cache_calls:
             return plain(work, *args, **kwargs)
         key = _direct_key(args, kwargs)

@@ -20,15 +20,15 @@ class ComponentType(ABCMeta):
     """Marks the time between a component's creation and the end of its `__init__`; no stack frames are walked for it."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = cls.__new__(cls, *args, **kwargs)
+        self: Any = cls.__new__(cls, *args, **kwargs)  # type: ignore[arg-type]
         if not isinstance(self, cls):
             return self
         if not isinstance(self, Component):
-            self.__init__(*args, **kwargs)  # type: ignore[misc]
+            self.__init__(*args, **kwargs)
             return self
         self._lit_prepare()
         self._lit_made = (args, kwargs)
-        self.__init__(*args, **kwargs)  # type: ignore[misc]
+        self.__init__(*args, **kwargs)
         self._lit_building = False
         if not self._lit_ready:
             raise InitForgotten(_forgotten(self))
@@ -121,7 +121,9 @@ class Component(metaclass=ComponentType):
         except CannotKeep as error:
             raise CannotKeep(self._lit_cannot_keep(name, value, str(error))) from None
         except RecursionError:
-            raise CannotKeep(f"{self._lit_describe()} cannot keep {name!r} in its state: the value contains itself.") from None
+            raise CannotKeep(
+                f"{self._lit_describe()} cannot keep {name!r} in its state: the value contains itself."
+            ) from None
         self._lit_opaque.discard(name)
         if type(kept) not in SCALARS and opaque(kept):
             self._lit_opaque.add(name)

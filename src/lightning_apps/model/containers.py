@@ -20,7 +20,7 @@ class Structure:
         """The full dotted name of the structure itself."""
         return f"{self._lit_parent.name}.{self._lit_key}" if self._lit_parent is not None else self._lit_key
 
-    def _lit_items(self) -> Iterator[tuple[str, Component]]:
+    def _lit_items(self) -> Iterator[tuple[str, Any]]:
         """Key and component of each element."""
         raise NotImplementedError
 
@@ -76,9 +76,11 @@ class Structure:
         items = dict(self._lit_items())
         given = {**state.get("works", {}), **state.get("flows", {})}
         if set(items) != set(given):
-            raise ComponentError(f"The provided state doesn't match the structure {self.name}: it has {sorted(items)}, the state has {sorted(given)}.")
+            raise ComponentError(
+                f"The provided state doesn't match the structure {self.name}: it has {sorted(items)}, the state has {sorted(given)}."
+            )
         for key, item in items.items():
-            item.set_state(given[key])  # type: ignore[attr-defined]
+            item.set_state(given[key])
 
 
 def adopt(parent: Any, key: str, child: Any) -> None:
@@ -89,7 +91,9 @@ def adopt(parent: Any, key: str, child: Any) -> None:
         AlreadyAttached: it has a place already.
     """
     if not isinstance(child, Component):
-        raise ComponentError(f"{parent.name}.{key} has to be a LightningFlow or a LightningWork, and it is a {type(child).__name__}.")
+        raise ComponentError(
+            f"{parent.name}.{key} has to be a LightningFlow or a LightningWork, and it is a {type(child).__name__}."
+        )
     if child._lit_parent is not None:
         raise AlreadyAttached(
             f"{type(child).__name__} is already attached as {child.name!r}, so it can't be {parent.name}.{key} as well: "
@@ -136,7 +140,7 @@ class List(Structure, list[Any]):
     def insert(self, index: SupportsIndex, item: Any, /) -> None:
         list.insert(self, index, self._lit_new(item))
 
-    def __iadd__(self, items: Iterable[Any], /) -> List:  # type: ignore[override,misc]
+    def __iadd__(self, items: Iterable[Any], /) -> List:  # type: ignore[misc]
         self.extend(items)
         return self
 
@@ -168,7 +172,7 @@ class List(Structure, list[Any]):
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return List, tuple(list.__iter__(self))
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 class Dict(Structure, dict[str, Any]):
@@ -231,7 +235,7 @@ class Dict(Structure, dict[str, Any]):
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return _dict_of, (dict(dict.items(self)),)
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 def _dict_of(items: dict[str, Any]) -> Dict:
@@ -244,7 +248,9 @@ def structured(value: Any) -> Any:
         return List(*value)
     if type(value) is dict and value and all(isinstance(item, Component) for item in value.values()):
         if not all(isinstance(key, str) for key in value):
-            raise ComponentError(f"The provided key should be an string: {[k for k in value if not isinstance(k, str)][0]!r}.")
+            raise ComponentError(
+                f"The provided key should be an string: {next(k for k in value if not isinstance(k, str))!r}."
+            )
         made = Dict()
         made.update(value)
         return made

@@ -81,7 +81,9 @@ class LightningFlow(Component):
         raise AppExit(end_msg, failed=True)
 
     def _exit(self, end_msg: str = "") -> None:
-        warnings.warn("LightningFlow._exit is deprecated in favor of LightningFlow.stop.", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            "LightningFlow._exit is deprecated in favor of LightningFlow.stop.", DeprecationWarning, stacklevel=2
+        )
         self.stop(end_msg)
 
     def stop_works(self, works: Iterable[Any]) -> None:
@@ -166,7 +168,9 @@ class LightningFlow(Component):
     def _lit_hang(self, name: str, value: Any) -> None:
         if isinstance(value, Structure):
             if value._lit_parent is not None:
-                raise AlreadyAttached(f"This structure is already attached as {value.name!r}, so it can't be {self.name}.{name} as well.")
+                raise AlreadyAttached(
+                    f"This structure is already attached as {value.name!r}, so it can't be {self.name}.{name} as well."
+                )
             value._lit_parent, value._lit_key = self, name
             self._lit_children[name] = self.__dict__[name] = value
             for _, item in value._lit_items():
@@ -283,7 +287,14 @@ class LightningFlow(Component):
 
     def state_dict(self) -> dict[str, Any]:
         """This flow's own part of `state`, without children."""
-        return {"vars": self._lit_vars(), "calls": self._lit_binding.calls(self), "changes": {}, "flows": {}, "works": {}, "structures": {}}
+        return {
+            "vars": self._lit_vars(),
+            "calls": self._lit_binding.calls(self),
+            "changes": {},
+            "flows": {},
+            "works": {},
+            "structures": {},
+        }
 
     def set_state(self, provided_state: dict[str, Any], recurse: bool = True) -> None:
         """Assign what `state` returned; with `recurse` to children as well."""
@@ -313,7 +324,11 @@ class LightningFlow(Component):
                 if strict:
                     raise StateMismatch(f"The component {name} wasn't instantiated for the component {self.name}")
             elif isinstance(child, LightningFlow):
-                child.load_state_dict(state, {**state.get("flows", {}), **state.get("works", {}), **state.get("structures", {})}, strict=strict)
+                child.load_state_dict(
+                    state,
+                    {**state.get("flows", {}), **state.get("works", {}), **state.get("structures", {})},
+                    strict=strict,
+                )
             else:
                 child.set_state(state)
 

@@ -99,7 +99,18 @@ class LightningWork(Component):
     __slots__ = ("_lit_deleted", "_lit_options", "_lit_results")
 
     _lit_listed = frozenset(
-        {"_host", "_port", "_url", "_future_url", "_internal_ip", "_public_ip", "_restarting", "_cloud_compute", "_display_name", "_paths"}
+        {
+            "_host",
+            "_port",
+            "_url",
+            "_future_url",
+            "_internal_ip",
+            "_public_ip",
+            "_restarting",
+            "_cloud_compute",
+            "_display_name",
+            "_paths",
+        }
     )
     attempt = _Attempt()
 
@@ -133,7 +144,11 @@ class LightningWork(Component):
         super().__init__()
         _check_run(type(self))
         if run_once is not None:
-            warnings.warn("The `run_once` argument to LightningWork is deprecated, use `cache_calls` instead.", DeprecationWarning, stacklevel=3)
+            warnings.warn(
+                "The `run_once` argument to LightningWork is deprecated, use `cache_calls` instead.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
             cache_calls = run_once
         self._lit_options.update(
             parallel=parallel,
@@ -431,7 +446,9 @@ def _check_run(kind: type[LightningWork]) -> None:
     author = getattr(run, "plain", run)
     flags = getattr(getattr(author, "__code__", None), "co_flags", 0)
     if flags & 0x80 or flags & 0x200:  # CO_COROUTINE, CO_ASYNC_GENERATOR
-        raise RunMissing(f"The run() of {kind.__name__} is `async`: a work's run is a plain function; call asyncio.run(…) inside it.")
+        raise RunMissing(
+            f"The run() of {kind.__name__} is `async`: a work's run is a plain function; call asyncio.run(…) inside it."
+        )
 
 
 def _missing(kind: type) -> str:

@@ -117,7 +117,11 @@ class Hub:
             link.close()
             return ""
         if hello.protocol != PROTOCOL:
-            link.send(codec.frame(codec.dump(Rejected(f"the host speaks version {PROTOCOL}, this worker version {hello.protocol}"))))
+            link.send(
+                codec.frame(
+                    codec.dump(Rejected(f"the host speaks version {PROTOCOL}, this worker version {hello.protocol}"))
+                )
+            )
             link.close()
             return ""
         earlier = self._admitted.pop(hello.place, None)

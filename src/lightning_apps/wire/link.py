@@ -26,7 +26,9 @@ class Link:
         backlog: bytes that the other side has not taken yet.
     """
 
-    def __init__(self, sock: socket.socket, pump: Pump, on_frame: Callable[[int, bytes], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, sock: socket.socket, pump: Pump, on_frame: Callable[[int, bytes], None], on_end: Callable[[], None]
+    ) -> None:
         self._sock, self._pump, self._on_frame, self._on_end = sock, pump, on_frame, on_end
         self._frames = Frames()
         self._unsent: deque[memoryview] = deque()

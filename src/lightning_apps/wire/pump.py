@@ -31,7 +31,9 @@ class Pump:
         plenty: whether so much waits for the owner that reading should pause.
     """
 
-    def __init__(self, on_busy: Callable[[float], None] | None = None, plenty: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, on_busy: Callable[[float], None] | None = None, plenty: Callable[[], bool] | None = None
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._items: deque[Any] = deque()
         self._polling = threading.Lock()

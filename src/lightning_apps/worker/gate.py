@@ -18,6 +18,13 @@ def gated(kind: type[LightningWork]) -> type[LightningWork]:
             object.__getattribute__(self, "_lit_binding").settle_in()
         return object.__getattribute__(self, name)
 
-    body = {"__slots__": (), "__getattribute__": read, "__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-    made: type[LightningWork] = type(kind)(kind.__name__, (kind,), body)
+    body = {
+        "__slots__": (),
+        "__getattribute__": read,
+        "__module__": kind.__module__,
+        "__qualname__": kind.__qualname__,
+        "__doc__": kind.__doc__,
+    }
+    make: Any = type(kind)
+    made: type[LightningWork] = make(kind.__name__, (kind,), body)
     return made

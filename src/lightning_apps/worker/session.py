@@ -52,7 +52,9 @@ class Session:
 
     context = "work"
 
-    def __init__(self, work: LightningWork, send: Callable[[bytes], None], alarm: Alarm, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, work: LightningWork, send: Callable[[bytes], None], alarm: Alarm, wall: Callable[[], float] = time.time
+    ) -> None:
         self.work, self._send, self._alarm, self._wall = work, send, alarm, wall
         self.outbox = Outbox()
         self.current: m.Run | None = None
@@ -134,7 +136,7 @@ class Session:
             for name, value in message.state.items():
                 self.work._lit_apply(Change((name,), SET, value))
             self._seen, self.offered_port = message.version, message.port
-            self._watched = {name: b"" for name in self.work._lit_opaque}
+            self._watched = dict.fromkeys(self.work._lit_opaque, b"")
             self._remember_watched()
 
     def _hear_changes(self, message: m.Changes) -> None:
@@ -342,7 +344,9 @@ class Session:
 
     # -- the rest of a binding -----------------------------------------------------------------------------
 
-    def call(self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """In its own process `run` is an ordinary method."""
         return plain(work, *args, **kwargs)
 
@@ -392,4 +396,3 @@ def _step(value: Any, key: Any) -> tuple[Any, bool]:
         return (dict.__getitem__(value, key) if isinstance(value, dict) else list.__getitem__(value, key)), True
     except (KeyError, IndexError, TypeError):
         return None, False
-
