@@ -90,7 +90,7 @@ class Reaped(msgspec.Struct, frozen=True, array_like=True, tag=111):
     status: int
 
 
-Message = Union[  # noqa: UP007
+Message = Union[
     Started, Refused, Exited, PlaceWorker, StopWorker, CloseAll, Closed, Failed,
     ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped,
 ]  # fmt: skip

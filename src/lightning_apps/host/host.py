@@ -238,7 +238,8 @@ class Host:
         if self.settings.log_format == "json":
             self.log.error(message)
         else:
-            print(message, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
 
     def _exit(self, effect: m.Exit) -> None:
         if self.exit_code is None:
