@@ -6,10 +6,14 @@ host's `desk`, in the app file's nothing.
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt in the middle of an import is no fun; as the CLI does
+
 import json
 import os
 import select
-import signal
 import sys
 import time
 from typing import Any, NoReturn

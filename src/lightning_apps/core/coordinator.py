@@ -111,7 +111,8 @@ class Coordinator:
         if self.awake:
             over = self._self_made - self.options.pace_after
             return 0.0 if over <= 0 else self._last_turn + self._pause(over)
-        times = [self.schedules.next_at, self._next_tick, self.crew.release_since() if self._idle_matters else None]
+        idle = self.crew.release_since() if self._idle_matters else None
+        times = [self.schedules.next_at, self._next_tick, idle, self.crew.tell_waits_at]
         return min((time for time in times if time is not None), default=None)
 
     def _pause(self, over: int) -> float:
@@ -149,6 +150,7 @@ class Coordinator:
             self._next_tick = now + self.options.tick
         if self.schedules.due(now):
             self.awake = True
+        self.crew.tell_waits()
         if self._idle_matters:
             self.crew.release_overdue()
 
@@ -207,15 +209,14 @@ class Coordinator:
             if life.work.raise_exception and not self.done:
                 self._exit(1, f"The app ends because {life.name} failed. Make it with raise_exception=False to go on.")
 
-    def _tell_failures(self) -> None:
-        for life, call in self.crew.failed:
+    def _tell_failures(self, known: int) -> None:
+        for life, call in self.crew.failed[known:]:
             failure = call.failure if call is not None else None
             text = failure.message if failure is not None else (life.bare[-1].message if life.bare else "")
-            what = (
-                f"{life.name} failed: {describe(call)}, attempt {call.attempt}."
-                if call is not None
-                else f"{life.name} could not start."
-            )
+            what = f"{life.name} could not start."
+            if call is not None:
+                attempt = f", attempt {call.attempt}." if call.attempt else ", before it began."
+                what = f"{life.name} failed: {describe(call)}{attempt}"
             self._emit(m.Say("error", f"{(text or '').rstrip()}\n{what}" if text else what))
 
     # -- what happened -----------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class Coordinator:
         before = len(self.crew.failed)
         woken = bool(handler(self, event))
         if len(self.crew.failed) > before:
-            self._tell_failures()
+            self._tell_failures(before)
         return woken
 
     def _heard(self, event: m.Said) -> bool:
@@ -249,15 +250,13 @@ class Coordinator:
         elif isinstance(message, m.Ready):
             self.crew.ready(life, message)
         if len(self.crew.failed) > before:
-            self._tell_failures()
+            self._tell_failures(before)
         return True
 
     def _attached(self, event: m.Attached) -> bool:
         life = self.crew.places.get(event.place)
-        if life is not None:
-            if not life.offered_port:
-                life.offered_port = self.options.free_port()
-            life.mirror.heard = 0
+        if life is not None and not life.offered_port:
+            life.offered_port = self.options.free_port()
         return self.crew.attached(event)
 
     def _asked(self, event: m.Asked) -> bool:

@@ -18,6 +18,8 @@ from ..model.work import LightningWork
 from .calls import Call
 from .life import ATTACHED, LEAVING, NOWHERE, PLACING, Life
 
+LONG = 3.0  # seconds of waiting for a place after which people are told what for
+
 
 class Crew:
     """All works by name, and by the place where each is."""
@@ -26,6 +28,7 @@ class Crew:
         self.lives: dict[str, Life] = {}
         self.places: dict[str, Life] = {}
         self.now = 0.0
+        self.tell_waits_at: float | None = None
         self.failed: list[tuple[Life, Call | None]] = []  # failures since they were last looked at
         self.moved: list[Any] = []  # what the record says of calls
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
@@ -77,7 +80,8 @@ class Crew:
         latest = life.calls.latest
         if latest is None or latest.stage != Stage.STOPPED:
             earlier = latest.statuses if latest is not None else life.bare
-            life.bare = [*earlier, WorkStatus(stage=Stage.STOPPED, timestamp=self.now, reason="pending")]
+            status = WorkStatus(Stage.STOPPED, self.now, reason="pending", message="deleted" if delete else None)
+            life.bare = [*earlier, status]
         life.wanted, life.delete = False, delete
         self._send_away(life, delete)
         return True
@@ -138,12 +142,22 @@ class Crew:
         life = self.places.get(event.place)
         if life is None:
             return False
+        if life.pending_reason != event.reason:
+            self.tell_waits_at = min(self.tell_waits_at or self.now + LONG, self.now + LONG)
         life.waits_for, life.pending_reason = event.holders, event.reason
         self._waiting[life.name] = life
         for call in life.calls.unsettled()[:1]:
             self._move(life, call, Stage.PENDING, reason=event.reason)
         self._release_idle()
         return True
+
+    def tell_waits(self) -> None:
+        """Who has waited for long is named, each reason once."""
+        if self.tell_waits_at is None or self.now < self.tell_waits_at:
+            return
+        self.tell_waits_at = None
+        for life in self._waiting.values():
+            self._emit(m.Say("info", f"{life.pending_reason}.", once=True))
 
     def refused(self, event: m.Refused) -> bool:
         """The engine can never place it."""

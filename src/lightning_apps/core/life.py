@@ -59,6 +59,7 @@ class Life:
         """The id of a new placement."""
         self.placements += 1
         self.place, self.phase, self.ready, self.released = f"{self.name}@{self.placements}", PLACING, False, False
+        self.mirror.heard = 0
         return self.place
 
     def gone(self) -> None:

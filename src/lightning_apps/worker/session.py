@@ -113,7 +113,7 @@ class Session:
     def check_thread(self, component: Component) -> None:
         """In a work any thread may assign, until it is stopped."""
         if self.stopping and not self.exiting:
-            raise WorkStopped(f"{self.work.name} was stopped.")
+            raise WorkStopped(f"{self.work._lit_name} was stopped.")
 
     # -- hearing -----------------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Session:
     def settle_in(self) -> None:
         """Take in what the flow has written; called when an attribute is about to be read."""
         if self.stopping and not self.exiting and threading.get_ident() == self._thread:
-            raise WorkStopped(f"{self.work.name} was stopped.")
+            raise WorkStopped(f"{self.work._lit_name} was stopped.")
         while True:
             with self._lock:
                 if not self._incoming or self._nobody_mutates():
