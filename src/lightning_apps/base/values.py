@@ -197,7 +197,9 @@ class TrackedList(list[Any]):
 
     def _rearrange(self, items: list[Any]) -> None:
         """The same items in another order: one splice of the part that moved."""
-        first = next((n for n, (a, b) in enumerate(zip(list.__iter__(self), items, strict=True)) if a is not b), len(items))
+        first = next(
+            (n for n, (a, b) in enumerate(zip(list.__iter__(self), items, strict=True)) if a is not b), len(items)
+        )
         if first < len(items):
             list.__setitem__(self, slice(first, None), items[first:])
             _tell(self, (), SPLICE, [first, len(items) - first, items[first:]])

@@ -16,7 +16,7 @@ from ..base.messages import Effect, Event, Outcome, Record
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..base.traces import deepest, place_in_user_code, user_traceback
-from ..model.binding import UNBOUND
+from ..model.binding import DEPARTED
 from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.work import LightningWork
@@ -296,7 +296,7 @@ class Coordinator:
             self._record.calls.append(["gone", component.name])
             if isinstance(component, LightningWork):
                 self.crew.dismiss(component)
-            component._lit_binding, component._lit_name = UNBOUND, ""
+            component._lit_binding, component._lit_name = DEPARTED, ""
 
     def check_thread(self, component: Component) -> None:
         """State may be assigned only on the flow's thread."""

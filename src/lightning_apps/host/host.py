@@ -22,7 +22,7 @@ from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
 from ..engines.inline import InlineEngine
 from ..model.app import LightningApp
-from ..model.binding import free_port
+from ..model.binding import UNBOUND, free_port
 from ..model.work import LightningWork
 from ..ports import Clock, Engine, Journal, Placement
 from ..wire.hub import Hub
@@ -92,6 +92,7 @@ class Host:
     def run(self) -> int:
         """The exit code, when the app has ended and nothing of it is left."""
         restore = signals.install(self._on_signal)
+        UNBOUND.app_runs = True
         try:
             self._check_port()
             self.coordinator = Coordinator(self.app.root, self._options())
@@ -105,6 +106,7 @@ class Host:
             try:
                 self._end()
             finally:
+                UNBOUND.app_runs = False
                 restore()
         return self.exit_code or 0
 

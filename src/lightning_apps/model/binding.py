@@ -50,6 +50,7 @@ class Unbound:
     """No app: works run here and now, results are remembered per arguments if `cache_calls`."""
 
     context = ""
+    app_runs = False  # in the host of a running app, a work that is in no flow has nobody to run it
 
     def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any) -> None:
         """Nobody is watching."""
@@ -66,6 +67,11 @@ class Unbound:
     def call(
         self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if self.app_runs:
+            raise NotAttached(
+                f"Failed to create process for {type(work).__name__}. Make sure to set this work as an attribute of a "
+                "`LightningFlow` before calling the run method."
+            )
         if not work.cache_calls:
             return plain(work, *args, **kwargs)
         key = _direct_key(args, kwargs)
@@ -109,7 +115,17 @@ class Unbound:
         return True
 
 
+class Departed(Unbound):
+    """The component was part of a running app and left it: ending it once more changes nothing."""
+
+    app_runs = True
+
+    def stop(self, work: LightningWork, delete: bool = False) -> None:
+        """Its process was ended when it left."""
+
+
 UNBOUND = Unbound()
+DEPARTED = Departed()
 
 
 def _direct_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -220,4 +220,4 @@ def check_mounts(mounts: Any) -> None:
         raise BadCompute("Every Mount attached to a work must have a unique 'mount_path' argument.")
 
 
-register("cloud_compute", CloudCompute, CloudCompute.to_dict, CloudCompute.from_dict, mutable=True)
+register("cloud_compute", CloudCompute, CloudCompute.to_dict, CloudCompute.from_dict)
