@@ -52,7 +52,7 @@ class Desk:
         logs = os.path.join(self.folder, "logs")
         out, err = (os.path.join(logs, f"root.{name}.{stream}") for stream in ("out", "err"))
         fields = {"out": out, "err": err, "start_method": self.method, "env": {"BODY": self.works[name]}, **more}
-        return Placement(place=f"root.{name}@1", work=f"root.{name}", address="", token=os.urandom(8).hex(), **fields)
+        return Placement(place=f"root.{name}@1", work=f"root.{name}", address=self.folder, token="", **fields)
 
     def place(self, name: str, **more: Any) -> None:
         self.engine.place(self.order(name, **more))

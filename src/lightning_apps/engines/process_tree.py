@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import select
 import signal
@@ -34,11 +33,6 @@ def become_subreaper() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
-
-
-def mark_of(place: str, token: str) -> str:
-    """The value of that variable: no two workers of two apps on one machine share it, and it tells no secret."""
-    return f"{place}/{hashlib.blake2b(token.encode(), digest_size=8).hexdigest()}"
 
 
 def table() -> dict[int, Process]:

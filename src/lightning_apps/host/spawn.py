@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ..base.settings import environ
-from ..engines.process_tree import PLACE_MARK, mark_of, mark_of
+from ..engines.process_tree import PLACE_MARK, mark_of
 from ..ports import Placement
 
 
