@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from operator import index as as_index
 from typing import Any, Protocol, SupportsIndex
 
-from .encoding import SCALARS, encode, keepable, registry
+from .encoding import SCALARS, encode, registry
 from .errors import CannotKeep
 from .messages import DELETE, SET, SPLICE, UPDATE, Change
 
@@ -21,6 +22,7 @@ class Owner(Protocol):
     """Whoever holds containers as attributes: told of each change inside one of them."""
 
     def _lit_moved(self, path: Path, op: int, value: Any) -> None: ...
+    def _lit_cannot_keep(self, name: str, value: Any, culprit: str) -> str: ...
 
 
 class Gone:
@@ -65,8 +67,12 @@ def check_leaf(value: Any, kind: type) -> None:
             check_leaf(item, type(item))
     elif kind in TRACKED:
         """Checked when it was made."""
-    elif not keepable(kind):
-        raise CannotKeep(f"{kind.__module__}.{kind.__qualname__}")
+    else:
+        entry = registry.find(kind)
+        if entry is None:
+            raise CannotKeep(f"{kind.__module__}.{kind.__qualname__}")
+        held = entry.inside(value)
+        check_leaf(held, type(held))
 
 
 def opaque(value: Any) -> bool:
@@ -93,7 +99,10 @@ def same(left: Any, right: Any) -> bool:
         return kind is type(right) and (left == right or (left != left and right != right))
     if PLAIN.get(kind, kind) is not PLAIN.get(type(right), type(right)) or (kind in SIZED and len(left) != len(right)):
         return False
-    return encode(left) == encode(right)
+    try:
+        return encode(left) == encode(right)
+    except CannotKeep:
+        return False  # whoever takes the new value says why not
 
 
 # tracked containers ---------------------------------------------------------------------------------------
@@ -133,6 +142,22 @@ def _tell(node: Any, key: Path, op: int, value: Any) -> None:
         owner._lit_moved(path + key, op, value)
 
 
+def _admit(node: Any, item: Any, key: Any) -> Any:
+    """What is stored when `item` is put into this container, or the sentence of the component that it is part of."""
+    if type(item) in SCALARS:
+        return item
+    try:
+        return track(item, node, key)
+    except (CannotKeep, RecursionError) as error:
+        raise CannotKeep(_refusal(node, item, error)) from None
+
+
+def _refusal(node: Any, item: Any, error: Exception) -> str:
+    culprit = str(error) if isinstance(error, CannotKeep) else "a container that contains itself"
+    owner, path = place_of(node)
+    return culprit if owner is None else owner._lit_cannot_keep(str(path[0]), item, culprit)
+
+
 def release(value: Any) -> None:
     """A container that left its place: what happens inside it concerns nobody any more."""
     if type(value) in TRACKED:
@@ -156,7 +181,7 @@ class TrackedList(list[Any]):
         return made
 
     def _splice(self, index: int, removed: int, inserted: Iterable[Any]) -> None:
-        new = [track(item, self, index + n) for n, item in enumerate(inserted)]
+        new = [_admit(self, item, index + n) for n, item in enumerate(inserted)]
         for item in list.__getitem__(self, slice(index, index + removed)):
             release(item)
         list.__setitem__(self, slice(index, index + removed), new)
@@ -165,7 +190,7 @@ class TrackedList(list[Any]):
 
     def append(self, item: Any, /) -> None:
         index = len(self)
-        item = item if type(item) in SCALARS else track(item, self, index)
+        item = item if type(item) in SCALARS else _admit(self, item, index)
         list.append(self, item)
         if self._up is not None:
             _tell(self, (), SPLICE, [index, 0, [item]])
@@ -174,12 +199,12 @@ class TrackedList(list[Any]):
         self._splice(len(self), 0, list(items))
 
     def insert(self, index: SupportsIndex, item: Any, /) -> None:
-        at = index.__index__()
+        at = as_index(index)
         self._splice(max(0, at + len(self)) if at < 0 else min(at, len(self)), 0, [item])
 
     def pop(self, index: SupportsIndex = -1, /) -> Any:
         item = list.__getitem__(self, index)
-        at = index.__index__()
+        at = as_index(index)
         self._splice(at + len(self) if at < 0 else at, 1, ())
         return item
 
@@ -208,7 +233,7 @@ class TrackedList(list[Any]):
         if isinstance(where, slice):
             return self._set_slice(where, list(item))
         old = list.__getitem__(self, where)
-        at = where.__index__()
+        at = as_index(where)
         if not same(old, item):
             self._splice(at + len(self) if at < 0 else at, 1, [item])
         return None
@@ -235,7 +260,7 @@ class TrackedList(list[Any]):
                 self._splice(index, 1, ())
             return None
         list.__getitem__(self, where)
-        at = where.__index__()
+        at = as_index(where)
         return self._splice(at + len(self) if at < 0 else at, 1, ())
 
     def __iadd__(self, items: Iterable[Any], /) -> TrackedList:  # type: ignore[misc]
@@ -243,13 +268,17 @@ class TrackedList(list[Any]):
         return self
 
     def __imul__(self, times: SupportsIndex, /) -> TrackedList:
-        count = times.__index__()
+        count = as_index(times)
         self._splice(len(self), 0, list(self) * (count - 1)) if count > 0 else self.clear()
         return self
 
     def __iter__(self) -> Iterator[Any]:
         self._lent = True
         return list.__iter__(self)
+
+    def __reversed__(self) -> Iterator[Any]:
+        self._lent = True
+        return list.__reversed__(self)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return list, (list(list.__iter__(self)),)
@@ -281,7 +310,8 @@ class TrackedDict(dict[Any, Any]):
         old = dict.get(self, key, GONE)
         if old is not GONE and same(old, item):
             return
-        new = track(item, self, _key(key))
+        new = _admit(self, item, key)
+        _admit(self, key, None)
         release(old)
         dict.__setitem__(self, key, new)
         _tell(self, (key,), SET, new)
@@ -324,6 +354,10 @@ class TrackedDict(dict[Any, Any]):
     def __iter__(self) -> Iterator[Any]:
         self._lent = True
         return dict.__iter__(self)
+
+    def __reversed__(self) -> Iterator[Any]:
+        self._lent = True
+        return dict.__reversed__(self)
 
     def keys(self) -> Any:
         self._lent = True
@@ -371,7 +405,7 @@ class TrackedSet(set[Any]):
     def _become(self, new: set[Any]) -> None:
         added, removed = new - self, set(set.__iter__(self)) - new
         for item in added:
-            check_leaf(item, type(item))
+            _admit(self, item, None)
         set.difference_update(self, removed)
         set.update(self, added)
         if added or removed:
@@ -385,7 +419,7 @@ class TrackedSet(set[Any]):
             self._become(self._plain() | {item}) if len(self) < 8 else self._add(item)
 
     def _add(self, item: Any) -> None:
-        check_leaf(item, type(item))
+        _admit(self, item, None)
         set.add(self, item)
         _tell(self, (), UPDATE, [[item], []])
 
@@ -497,9 +531,12 @@ def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = F
     path, op, value = change.path, change.op, change.value
     name = path[0]
     if len(path) == 1 and op <= DELETE:
-        release(attributes.pop(name, None))
+        old = attributes.get(name)
         if op == SET:
-            attributes[name] = track(value, owner, name)
+            attributes[name] = track(value, owner, name)  # in one step: another thread may be reading it
+        else:
+            attributes.pop(name, None)
+        release(old)
         return True
     holder = _reach(owner, attributes, path if op >= SPLICE else path[:-1], gentle, make=op == SET)
     if holder is None:

@@ -1,0 +1,97 @@
+"""Which types may be state besides JSON's, and how each becomes plain values and comes back.  Knows no bytes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .errors import CannotKeep
+
+SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def _nothing(value: Any) -> None:
+    """A value of this type holds no others."""
+
+
+class StateValue(NamedTuple):
+    """How one type becomes plain values and comes back.
+
+    Attributes:
+        name: what it is called on the wire; never change it.
+        kind: the type (subclasses are not included).
+        pack: value to something encodable.
+        unpack: and back.
+        mutable: whether it can change in place; such values are compared by their encoding.
+        inside: what else has to be keepable for a value to be, or None; may refuse the value itself.
+    """
+
+    name: str
+    kind: type
+    pack: Callable[[Any], Any]
+    unpack: Callable[[Any], Any]
+    mutable: bool = False
+    inside: Callable[[Any], Any] = _nothing
+
+
+class Registry:
+    """The types that may be state besides JSON's: exact types, and families told by a test."""
+
+    def __init__(self) -> None:
+        self.by_type: dict[type, StateValue] = {}
+        self.by_name: dict[str, StateValue] = {}
+        self.families: list[tuple[Callable[[type], bool], Callable[[type], StateValue]]] = []
+        self.family_unpack: dict[str, Callable[[Any], Any]] = {}
+        self.alike: dict[type, type] = {}  # tracked containers are encoded as the plain ones
+
+    def add(self, entry: StateValue) -> None:
+        self.by_type[entry.kind] = self.by_name[entry.name] = entry
+
+    def find(self, kind: type) -> StateValue | None:
+        """The entry for exactly this type; a family's member is looked up once and remembered."""
+        entry = self.by_type.get(kind)
+        if entry is None:
+            for belongs, make in self.families:
+                if belongs(kind):
+                    entry = self.by_type[kind] = make(kind)
+                    break
+        return entry
+
+    def restore(self, name: str, packed: Any) -> Any:
+        entry = self.by_name.get(name)
+        if entry is not None:
+            return entry.unpack(packed)
+        unpack = self.family_unpack.get(name)
+        if unpack is None:
+            raise CannotKeep(f"A value of the registered kind {name!r} came in, which nothing here can read.")
+        return unpack(packed)
+
+
+registry = Registry()
+
+
+def register(
+    name: str,
+    kind: type,
+    pack: Callable[[Any], Any],
+    unpack: Callable[[Any], Any],
+    mutable: bool = False,
+    inside: Callable[[Any], Any] = _nothing,
+) -> None:
+    """Let values of exactly this type be state, under a name that must never change."""
+    registry.add(StateValue(name, kind, pack, unpack, mutable, inside))
+
+
+def keepable(kind: type) -> bool:
+    """Whether a leaf of this type can be kept (containers are looked into by their owner)."""
+    return kind in SCALARS or registry.find(kind) is not None
+
+
+def locate(module: str, qualname: str) -> Any:
+    """The class of this name, imported if need be."""
+    found: Any = sys.modules.get(module) or importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
