@@ -243,7 +243,20 @@ class Coordinator:
         if type(message) is m.Changed:
             for whole in life.mirror.absorb(life.work, message):
                 self._emit(m.Send(event.place, whole))
+            if life.held and not life.mirror.asking:
+                self._release(life)
             return True
+        life.held.append(message)
+        return False if life.mirror.asking else self._release(life)
+
+    def _release(self, life: Life) -> bool:
+        """Take in what a worker said of its calls, once all that it had done before is here."""
+        held, life.held = life.held, []
+        for message in held:
+            self._word(life, message)
+        return True
+
+    def _word(self, life: Life, message: Any) -> None:
         before = len(self.crew.failed)
         if isinstance(message, m.Moved):
             self.crew.call_moved(life, message)
@@ -251,7 +264,12 @@ class Coordinator:
             self.crew.ready(life, message)
         if len(self.crew.failed) > before:
             self._tell_failures(before)
-        return True
+
+    def _exited(self, event: m.Exited) -> bool:
+        life = self.crew.places.get(event.place)
+        if life is not None:
+            self._release(life)
+        return self.crew.exited(event)
 
     def _attached(self, event: m.Attached) -> bool:
         life = self.crew.places.get(event.place)
@@ -465,7 +483,7 @@ HANDLERS: dict[type, Callable[[Coordinator, Any], bool | None]] = {
     m.Started: lambda self, event: False,
     m.Waiting: lambda self, event: self.crew.waiting(event),
     m.Refused: lambda self, event: self.crew.refused(event),
-    m.Exited: lambda self, event: self.crew.exited(event),
+    m.Exited: Coordinator._exited,
     m.EngineClosed: lambda self, event: False,
     m.Asked: Coordinator._asked,
 }

@@ -36,6 +36,7 @@ class Life:
         self.pending_reason = ""
         self.idle_since = 0.0
         self.offered_port = 0
+        self.held: list[Any] = []  # words of its worker that wait for the answer to a question
         self.bare: list[WorkStatus] = []  # statuses while no call was ever asked for, or after a stop without one
 
     @property

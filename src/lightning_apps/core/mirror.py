@@ -28,6 +28,7 @@ class Mirror:
         self.version = 0
         self.heard = 0
         self._sent: dict[Path, int] = {}
+        self._questions: dict[Path, int] = {}
         self._outgoing: list[Any] = []
         self._paths: list[Path] = []
 
@@ -53,16 +54,22 @@ class Mirror:
     def restart(self) -> None:
         """A new worker begins from a snapshot."""
         self.version += 1
-        self._sent = {}
+        self._sent, self._questions = {}, {}
         self.forget_outgoing()
+
+    @property
+    def asking(self) -> bool:
+        """Whether the worker was asked for a value and has not said it yet: what is here may be older than its words."""
+        return bool(self._questions)
 
     def absorb(self, component: Component, message: Changed) -> list[Whole]:
         """Apply what the work changed; returns what it has to be asked for."""
         seen = message.seen
         if not self._sent or seen >= self.version:
-            self._sent = {}
+            self._sent, self._questions = {}, {}
             return [w for change in message.changes if (w := self._fit(component, change)) is not None]
         self._sent = {path: version for path, version in self._sent.items() if version > seen}
+        self._questions = {path: version for path, version in self._questions.items() if version > seen}
         return [w for change in message.changes if (w := self._late(component, change)) is not None]
 
     def _fit(self, component: Component, change: Change) -> Whole | None:
@@ -80,11 +87,10 @@ class Mirror:
 
     def _ask(self, path: Path) -> Whole | None:
         """Ask for a value again, unless that question is on its way already."""
-        question = (*path, "?")
-        if self._sent.get(question, 0) > 0:
+        if path in self._questions:
             return None
         self.version += 1
-        self._sent[path] = self._sent[question] = self.version
+        self._sent[path] = self._questions[path] = self.version
         return Whole(self.version, path)
 
 
