@@ -137,7 +137,10 @@ def alike(left: Any, right: Any) -> bool:
 
 
 def _mark(value: Any) -> str:
-    return f"{type(value)} {sorted(map(_mark, value)) if isinstance(value, frozenset) else value!r}"
+    if isinstance(value, (tuple, frozenset)):
+        inside = list(map(_mark, value))
+        return f"{type(value)} {inside if isinstance(value, tuple) else sorted(inside)}"
+    return f"{type(value)} {value!r}"
 
 
 zones = st.one_of(
@@ -249,7 +252,7 @@ def test_what_can_be_encoded_is_admitted_to_the_state(value: Any) -> None:
 
 @given(st.sets(keys, max_size=5))
 def test_equal_sets_have_one_encoding(items: set[Any]) -> None:
-    assert encode(items) == encode(set(sorted(items, key=_mark, reverse=True)))
+    assert encode(items) == encode(dict.fromkeys(sorted(items, key=_mark, reverse=True)).keys() | set())
 
 
 @given(st.tuples(texts, keys, keys), values)
