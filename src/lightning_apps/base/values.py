@@ -322,7 +322,7 @@ class TrackedDict(dict[Any, Any]):
         _tell(self, (key,), DELETE, None)
 
     def pop(self, key: Any, *default: Any) -> Any:
-        if key not in self:
+        if key not in self or len(default) > 1:
             return dict.pop(self, key, *default)
         item = dict.__getitem__(self, key)
         del self[key]
