@@ -43,7 +43,9 @@ class Root(Flow):
 
 
 def test_an_exception_fails_the_call_and_ends_the_app(play):
-    played = play(BROKEN + """
+    played = play(
+        BROKEN
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -53,7 +55,9 @@ class Root(Flow):
         if self.w.has_failed:
             print("seen", self.w.runs)
         self.w.run("raise")
-""", code=1)
+""",
+        code=1,
+    )
     assert played.lines == ["seen 1"]
     assert "ValueError: boom" in played.errors
     assert "root.w failed: run('raise'), attempt 1." in played.errors
@@ -61,7 +65,9 @@ class Root(Flow):
 
 
 def test_with_raise_exception_false_the_app_goes_on_and_the_call_is_not_made_again(play):
-    lines = play.lines(BROKEN + """
+    lines = play.lines(
+        BROKEN
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -74,7 +80,8 @@ class Root(Flow):
         if self.turns == 10:
             print(self.w.runs, self.w.run("fine"))
             self.stop()
-""")
+"""
+    )
     assert lines == ["1 None"]
 
 
@@ -107,7 +114,9 @@ class Root(Flow):
 
 
 def test_other_arguments_are_a_way_out_of_a_failure(play):
-    lines = play.lines(BROKEN + """
+    lines = play.lines(
+        BROKEN
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -118,7 +127,8 @@ class Root(Flow):
             self.n = "fine"
         print(self.w.run(self.n))
         self.stop()
-""")
+"""
+    )
     assert lines == ["fine"]
 
 
@@ -145,7 +155,9 @@ def test_a_process_that_dies_fails_its_call_with_the_reason(play, how, last):
 
 @pytest.mark.needs("isolation")
 def test_after_a_death_other_arguments_get_another_process(play):
-    lines = play.lines(BROKEN + """
+    lines = play.lines(
+        BROKEN
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -156,7 +168,8 @@ class Root(Flow):
             self.how = "fine"
         print(self.w.run(self.how), self.w.runs)
         self.stop()
-""")
+"""
+    )
     assert lines == ["fine 2"]
 
 
@@ -211,7 +224,8 @@ class Root(Flow):
 
 @pytest.mark.parametrize("argument", ["threading.Lock()", "lambda: 1", "(i for i in [1])"])
 def test_an_argument_that_cannot_be_sent_ends_the_app_with_one_sentence(play, argument):
-    played = play(f"""
+    played = play(
+        f"""
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -219,7 +233,9 @@ class Root(Flow):
 
     def run(self):
         self.w.run({argument})
-""", code=1)
+""",
+        code=1,
+    )
     (said,) = [line for line in played.errors.splitlines() if "CannotSend" in line]
     assert "root.w.run(" in said
     assert "lightning_apps/" not in played.errors
@@ -253,7 +269,8 @@ class Root(Flow):
 
 
 def test_a_failing_on_start_fails_the_work(play):
-    played = play("""
+    played = play(
+        """
 class NoStart(Work):
     def on_start(self):
         raise ValueError("cannot start")
@@ -266,7 +283,9 @@ class Root(Flow):
     def run(self):
         self.w.run()
         print("passed")
-""", code=1)
+""",
+        code=1,
+    )
     assert played.lines == []
     assert "ValueError: cannot start" in played.errors
     assert "root.w" in played.errors

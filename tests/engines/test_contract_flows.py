@@ -22,7 +22,8 @@ ENDS = [
 
 @pytest.mark.parametrize(("how", "code", "said"), ENDS, ids=[how for how, _, _ in ENDS])
 def test_an_app_ends_with_the_code_and_the_message_of_its_flow(play, how, code, said):
-    played = play(f"""
+    played = play(
+        f"""
 class Child(Flow):
     pass
 
@@ -37,14 +38,17 @@ class Root(Flow):
             print("before")
             {how}
             print("after")
-""", code=code)
+""",
+        code=code,
+    )
     assert played.lines == ["before"]
     assert said in played.errors
     assert "lightning_apps/" not in played.errors
 
 
 def test_an_exception_in_a_child_flow_names_it_and_shows_the_users_frames_only(play):
-    played = play("""
+    played = play(
+        """
 class Child(Flow):
     def run(self):
         raise ValueError("boom")
@@ -56,7 +60,9 @@ class Root(Flow):
 
     def run(self):
         self.child.run()
-""", code=1)
+""",
+        code=1,
+    )
     assert "root.child" in played.errors
     assert played.errors.startswith("Traceback (most recent call last):\n")
     assert "lightning_apps" not in played.errors
@@ -98,11 +104,14 @@ class Root(Flow):
 
 
 def test_an_invalid_pattern_raises_at_the_call(play):
-    played = play("""
+    played = play(
+        """
 class Root(Flow):
     def run(self):
         self.schedule("not a pattern")
-""", code=1)
+""",
+        code=1,
+    )
     assert "ScheduleError" in played.errors
     assert "not a pattern" in played.errors
 
@@ -142,7 +151,9 @@ app = L.LightningApp(Root(), tick=0.01)
 
 
 def test_state_and_status_can_be_read_after_an_embedded_run(way, command_line):
-    path = command_line.app(PRELUDE + """
+    path = command_line.app(
+        PRELUDE
+        + """
 class Count(Work):
     def __init__(self):
         super().__init__()
@@ -165,7 +176,8 @@ if __name__ == "__main__":
     app.run()
     print(app.root.w.counter, app.root.w.has_stopped, app.state["works"]["w"]["vars"]["counter"])
     print([s.stage for s in app.root.w.statuses])
-""")
+"""
+    )
     ran = command_line.execute([sys.executable, str(path)], env=way.env)
     assert ran.wait() == 0, ran.report()
     assert ran.stdout.splitlines() == ["1 True 1", "['succeeded', 'stopped']"], ran.report()
@@ -173,7 +185,9 @@ if __name__ == "__main__":
 
 
 def test_an_app_can_be_run_twice_in_one_process(way, command_line):
-    path = command_line.app(PRELUDE + """
+    path = command_line.app(
+        PRELUDE
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -187,7 +201,8 @@ class Root(Flow):
 if __name__ == "__main__":
     for _ in range(2):
         L.LightningApp(Root()).run()
-""")
+"""
+    )
     ran = command_line.execute([sys.executable, str(path)], env=way.env)
     assert ran.wait() == 0, ran.report()
     assert ran.stdout.splitlines() == ["passed", "passed"], ran.report()

@@ -17,7 +17,9 @@ class Held(Work):
 
 
 def test_a_stopped_work_is_stopped_at_once_and_not_run_again_by_the_same_arguments(play):
-    lines = play.lines(HELD + """
+    lines = play.lines(
+        HELD
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -35,12 +37,15 @@ class Root(Flow):
         if self.turns == 20:
             print(self.w.runs, self.see(self.w)[-1])
             self.stop()
-""")
+"""
+    )
     assert lines == ["[1] stopped"]
 
 
 def test_other_arguments_start_a_stopped_work_again(play):
-    lines = play.lines(HELD + """
+    lines = play.lines(
+        HELD
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -58,12 +63,15 @@ class Root(Flow):
             if self.w.has_succeeded:
                 print(self.w.runs)
                 self.stop()
-""")
+"""
+    )
     assert lines == ["[1, 2]"]
 
 
 def test_retry_makes_a_stopped_call_again(play):
-    lines = play.lines(HELD + """
+    lines = play.lines(
+        HELD
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -80,12 +88,15 @@ class Root(Flow):
         if self.w.has_succeeded:
             print(self.w.runs)
             self.stop()
-""")
+"""
+    )
     assert lines == ["[1, 1]"]
 
 
 def test_start_starts_a_stopped_work_again(play):
-    lines = play.lines(HELD + """
+    lines = play.lines(
+        HELD
+        + """
 class Root(Flow):
     def __init__(self):
         super().__init__()
@@ -100,7 +111,8 @@ class Root(Flow):
         if self.stopped and self.w.status.stage == "started":
             print(self.w.runs)
             self.stop()
-""")
+"""
+    )
     assert lines == ["[1]"]
 
 
