@@ -538,7 +538,8 @@ def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = F
             attributes.pop(name, None)
         release(old)
         return True
-    holder = _reach(owner, attributes, path if op >= SPLICE else path[:-1], gentle, make=op == SET)
+    make = op == SET and int not in map(type, path)  # an index: what vanished was a list
+    holder = _reach(owner, attributes, path if op >= SPLICE else path[:-1], gentle, make)
     if holder is None:
         return op == DELETE
     return APPLY[op](holder, path[-1], value)

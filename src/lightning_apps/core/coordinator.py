@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -130,19 +130,23 @@ class Coordinator:
         self.crew.moved = self._record.calls
 
     def _close_turn(self) -> Outcome:
-        for life in self._moved_works.values():
-            self._say_changes(life)
-        self._moved_works.clear()
+        self._effects = list(self._with_changes())
         self._record.timers = {key: due for key, due in self.schedules.settle().items() if due is not None}
         return Outcome(self._record, self._effects)
 
-    def _say_changes(self, life: Life) -> None:
-        if life.phase == ATTACHED:
-            message = life.mirror.take_outgoing()
-            if message is not None:
-                self._effects.insert(0, m.Send(life.place, message))
-        else:
+    def _with_changes(self) -> Iterator[Effect]:
+        """The turn's effects, and what the flow changed: behind what was said to a work before, in front of its next call."""
+        for life, state in self.crew.take_welcomed():
+            state.update(life.work._lit_values())
             life.mirror.forget_outgoing()
+        changes = {life.place: life.take_changes() for life in self._moved_works.values()}
+        self._moved_works.clear()
+        for effect in self._effects:
+            if isinstance(effect, m.Send) and isinstance(effect.message, m.Run):
+                yield from changes.pop(effect.place, ())
+            yield effect
+        for rest in changes.values():
+            yield from rest
 
     def _look_at_timers(self, now: float) -> None:
         if self.options.tick and (self._next_tick is None or now >= self._next_tick):

@@ -33,7 +33,13 @@ class Crew:
         self.moved: list[Any] = []  # what the record says of calls
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
         self._waiting: dict[str, Life] = {}
+        self._welcomed: list[tuple[Life, dict[str, Any]]] = []
         self._departed: dict[str, int] = {}  # names once used, and how many placements they had
+
+    def take_welcomed(self) -> list[tuple[Life, dict[str, Any]]]:
+        """Works that were welcomed since this was last asked, and the state to fill in for each."""
+        welcomed, self._welcomed = self._welcomed, []
+        return welcomed
 
     # -- coming and going --------------------------------------------------------------------------------
 
@@ -121,7 +127,8 @@ class Crew:
         life.phase, life.waits_for = ATTACHED, ()
         self._waiting.pop(life.name, None)
         life.mirror.restart()
-        state = life.work._lit_values()
+        state: dict[str, Any] = {}  # filled at the end of the turn: what the flow writes in it is in it
+        self._welcomed.append((life, state))
         self._emit(m.Send(event.place, m.Welcome(0, life.mirror.version, state, life.mirror.heard, life.offered_port)))
         self.see_to(life)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.messages import Send
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..model.work import LightningWork
@@ -68,6 +69,13 @@ class Life:
         self.place, self.phase, self.ready = "", NOWHERE, False
         self.waits_for, self.pending_reason = (), ""
         self.mirror.restart()
+
+    def take_changes(self) -> list[Send]:
+        """What the flow changed, for the worker if there is one."""
+        if self.phase != ATTACHED:
+            self.mirror.forget_outgoing()
+        message = self.mirror.take_outgoing()
+        return [] if message is None else [Send(self.place, message)]
 
     def dump(self) -> dict[str, Any]:
         """What a snapshot keeps of it."""

@@ -48,7 +48,7 @@ class Mirror:
         return message
 
     def forget_outgoing(self) -> None:
-        """Nothing noted needs to be said: a whole snapshot is going to be."""
+        """Nothing noted needs to be said: a whole snapshot is going to be, or nobody is there."""
         self._outgoing, self._paths = [], []
 
     def restart(self) -> None:

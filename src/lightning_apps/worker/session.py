@@ -25,6 +25,7 @@ from ..base.values import TrackedDict, TrackedList
 from ..model import component as component_module
 from ..model.component import Component
 from ..model.flow import LightningFlow
+from ..model.retry import Policy
 from ..model.work import LightningWork
 from ..wire import codec
 from .gate import gated
@@ -48,24 +49,31 @@ class Session:
         send: is given every frame, in order; never blocks for long.
         alarm: calls back in so many seconds, on another thread if this one is busy.
         wall: the wall clock.
+        clock: seconds that only grow.
     """
 
     context = "work"
 
     def __init__(
-        self, work: LightningWork, send: Callable[[bytes], None], alarm: Alarm, wall: Callable[[], float] = time.time
+        self,
+        work: LightningWork,
+        send: Callable[[bytes], None],
+        alarm: Alarm,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.work, self._send, self._alarm, self._wall = work, send, alarm, wall
+        self.work, self._send, self._alarm, self._wall, self._clock = work, send, alarm, wall, clock
         self.outbox = Outbox()
         self.current: m.Run | None = None
+        self._checkpoint: dict[str, Any] | None = None
         self.stopping = self.exiting = False
         self.offered_port = 0
         self._thread = threading.get_ident()
         self._lock = threading.RLock()
         self._parts: list[bytes] = []
-        self._seen = 0
+        self._seen = self._acknowledged = 0
         self._last, self._credit = 0.0, CREDIT
-        self._tail = False
+        self._tail = self._taking_in = False
         self._incoming: list[m.Changes] = []
         self._plain_class = type(work)
         self._gated_class = gated(type(work))
@@ -79,7 +87,7 @@ class Session:
         data = encode_change(path, op, value)
         with self._lock:
             self._parts.append(data)
-            now = time.perf_counter()
+            now = self._clock()
             credit = self._credit + (now - self._last) * RATE
             self._last = now
             if credit >= 1.0 or len(self._parts) >= BURST:
@@ -122,17 +130,25 @@ class Session:
         if isinstance(message, m.Changes):
             self._hear_changes(message)
         elif isinstance(message, m.Acknowledged):
-            with self._lock:
-                self.outbox.acknowledged(message.offset)
+            self._hear_acknowledged(message.offset)
         elif isinstance(message, m.Whole):
             self._answer_whole(message)
         else:
             return True
         return False
 
+    def _hear_acknowledged(self, offset: int) -> None:
+        """What waits to be taken in was said before this: it may need what is acknowledged now to be replayed over it."""
+        with self._lock:
+            self._acknowledged = offset
+            if not self._incoming:
+                self.outbox.acknowledged(offset)
+
     def welcome(self, message: m.Welcome) -> None:
         """The state to begin with."""
         with self._lock:
+            for name in [name for name in self.work._lit_state if name not in message.state]:
+                self.work._lit_apply(Change((name,), DELETE))
             for name, value in message.state.items():
                 self.work._lit_apply(Change((name,), SET, value))
             self._seen, self.offered_port = message.version, message.port
@@ -158,9 +174,7 @@ class Session:
             with self._lock:
                 if not self._incoming or self._nobody_mutates():
                     object.__setattr__(self.work, "__class__", self._plain_class)
-                    incoming, self._incoming = self._incoming, []
-                    for message in incoming:
-                        self._apply(message)
+                    self._take_in()
                     return
             time.sleep(0.0001)
 
@@ -174,6 +188,18 @@ class Session:
                     return False
                 here = here.f_back
         return True
+
+    def _take_in(self) -> None:
+        """With the lock held: everything the flow has written.  What was held back of a burst was changed before it."""
+        if self._taking_in:
+            return  # the gate: we read attributes too
+        if self._incoming and self._parts:
+            self._flush()
+        incoming, self._incoming, self._taking_in = self._incoming, [], True
+        for message in incoming:
+            self._apply(message)
+        self._taking_in = False
+        self.outbox.acknowledged(self._acknowledged)
 
     def _apply(self, message: m.Changes) -> None:
         """The flow's changes, and over them what the host had not heard of us when it made them."""
@@ -223,9 +249,7 @@ class Session:
             time.sleep(0.0002)
 
     def _say_whole(self, message: m.Whole) -> bool:
-        incoming, self._incoming = self._incoming, []
-        for earlier in incoming:
-            self._apply(earlier)
+        self._take_in()
         value, found = self.work.__dict__, True
         for key in message.path:
             value, found = _step(value, key)
@@ -273,7 +297,7 @@ class Session:
     def run(self, order: m.Run) -> None:
         """One call, from its first status to its last."""
         self._thread = threading.get_ident()
-        self.current = order
+        self.current, self._checkpoint = order, order.checkpoint
         self.say(m.Moved(order.ordinal, order.attempt, Stage.RUNNING, self._wall()))
         try:
             self.settle_in()
@@ -327,6 +351,8 @@ class Session:
         except Exception as error:
             sys.stderr.write(user_traceback(error))
         self._sweep_quietly()
+        if self.current is not None:
+            self.say(m.Moved(self.current.ordinal, self.current.attempt, Stage.STOPPED, self._wall()))
         with self._lock:
             if self._parts:
                 self._flush()
@@ -345,7 +371,12 @@ class Session:
     # -- the rest of a binding -----------------------------------------------------------------------------
 
     def call(
-        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        work: LightningWork,
+        plain: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        policy: Policy | None = None,
     ) -> Any:
         """In its own process `run` is an ordinary method."""
         return plain(work, *args, **kwargs)
@@ -380,6 +411,26 @@ class Session:
     def attempt(self, work: LightningWork) -> int:
         """The number of this delivery; only grows."""
         return self.current.attempt if self.current is not None else 0
+
+    def checkpoint(self, work: LightningWork, values: dict[str, Any]) -> None:
+        """Keep something for the next attempt of this call; what the work has changed so far is kept by the flow's side first."""
+        if self.current is None:
+            raise WrongPlace(f"{self.work.name}.checkpoint() can be called only while run() is under way.")
+        self.sweep()
+        self._checkpoint = dict(values)
+        self.say(m.Checkpoint(self.current.ordinal, self.current.attempt, self._checkpoint))
+
+    def last_checkpoint(self, work: LightningWork) -> dict[str, Any] | None:
+        """What this call's earlier attempt kept, or this one has since."""
+        return self._checkpoint
+
+    def successes(self, work: LightningWork) -> int:
+        """Known to the flow's side only."""
+        return 0
+
+    def timeouts(self, work: LightningWork) -> int:
+        """Known to the flow's side only."""
+        return 0
 
     def port(self, work: LightningWork) -> int:
         """What the host has handed out."""
