@@ -4,7 +4,10 @@
     ├── UsageError                     said on the terminal in one sentence, without a traceback; `exit_code`
     │   ├── AppLoadError               the app file cannot be turned into an app (also MisconfigurationException)
     │   ├── UnknownEngine, MissingExtra
-    │   └── PortInUse
+    │   ├── PortInUse
+    │   └── RunError                   a run cannot be taken up
+    │       ├── JournalDamaged         its journal cannot be read
+    │       └── JournalFull            its journal cannot be written
     ├── ComponentError                 a component is written or used in a way that cannot work
     │   ├── AttributeNotDeclared       (AttributeError) a public attribute was not set in `__init__`
     │   ├── CannotKeep                 (AttributeError) a value that cannot be part of the state
@@ -24,9 +27,30 @@ Control flow that user code must not swallow derives from BaseException instead:
 from __future__ import annotations
 
 __all__ = [
-    "AlreadyAttached", "AppExit", "AppLoadError", "AttributeNotDeclared", "Blocked", "CannotKeep", "CannotSend",
-    "ComponentError", "EngineError", "InitForgotten", "LightningError", "MissingExtra", "NotAttached", "PortInUse",
-    "ProtocolError", "RunMissing", "ScheduleError", "StateMismatch", "UnknownEngine", "UsageError", "WorkStopped",
+    "AlreadyAttached",
+    "AppExit",
+    "AppLoadError",
+    "AttributeNotDeclared",
+    "Blocked",
+    "CannotKeep",
+    "CannotSend",
+    "ComponentError",
+    "EngineError",
+    "InitForgotten",
+    "JournalDamaged",
+    "JournalFull",
+    "LightningError",
+    "MissingExtra",
+    "NotAttached",
+    "PortInUse",
+    "ProtocolError",
+    "RunError",
+    "RunMissing",
+    "ScheduleError",
+    "StateMismatch",
+    "UnknownEngine",
+    "UsageError",
+    "WorkStopped",
     "WrongPlace",
 ]  # fmt: skip
 
@@ -57,6 +81,18 @@ class MissingExtra(UsageError):
 
 class PortInUse(UsageError):
     """The port that was asked for is taken."""
+
+
+class RunError(UsageError):
+    """A run cannot be taken up: it does not exist, is somebody else's, or still lives."""
+
+
+class JournalDamaged(RunError):
+    """The journal of a run cannot be read."""
+
+
+class JournalFull(RunError):
+    """The journal of a run cannot be written, for now."""
 
 
 class ComponentError(LightningError):

@@ -1,6 +1,6 @@
 """The vocabulary: everything that enters or leaves the coordinator, or travels on a link, is one of these frozen values.
 
-worker → host   Hello, Changed, Moved, Ready                        (numbered by an offset; `Said` in the host)
+worker → host   Hello, Changed, Moved, Ready, Checkpoint                     (numbered by an offset; `Said` in the host)
 host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
 engine → host   Started, Waiting, Refused, Exited, EngineClosed
 hub → host      Attached, Detached, Said
@@ -81,7 +81,15 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag=4):
     failure: Failure | None = None
 
 
-FromWorker = Union[Hello, Changed, Moved, Ready]
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """What the next attempt of this call may begin from."""
+
+    ordinal: int
+    attempt: int
+    values: dict[str, Any]
+
+
+FromWorker = Union[Hello, Changed, Moved, Ready, Checkpoint]
 
 # host → worker ------------------------------------------------------------------------------------------
 
@@ -106,11 +114,12 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """Run this call now.  `arguments` is a pickle of (args, kwargs)."""
+    """Run this call now.  `arguments` is a pickle of (args, kwargs); `checkpoint` what an earlier attempt left."""
 
     ordinal: int
     attempt: int
     arguments: bytes
+    checkpoint: dict[str, Any] | None = None
 
 
 class Whole(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -142,7 +151,7 @@ class Said(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
     place: str
     offset: int
-    message: Changed | Moved | Ready
+    message: Changed | Moved | Ready | Checkpoint
     raw: bytes = b""
 
 

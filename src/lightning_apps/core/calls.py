@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 
 from ..base.messages import Failure
+from ..base.status import WorkFailureReasons as Why
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
+from ..model.retry import Policy
 
+ONCE = Policy()
 SETTLED = frozenset({Stage.SUCCEEDED, Stage.FAILED, Stage.STOPPED})
 
 MOVES: dict[str, frozenset[str]] = {  # from a stage, the stages a call may reach
@@ -34,6 +37,11 @@ class Call(msgspec.Struct):
         attempt: number of its last delivery; only grows within a work.
         sent: whether that delivery is with a worker.
         lost: deliveries that went away with their machine.
+        policy: what is done when it fails.
+        failures, timeouts: attempts that failed, and those of them that took too long; until it succeeds.
+        not_before: wall time before which it is not delivered (a retry that waits).
+        deadline: wall time by which the attempt under way has to be done, 0 for none.
+        checkpoint: what an attempt left for the next.
     """
 
     ordinal: int
@@ -46,6 +54,12 @@ class Call(msgspec.Struct):
     value: Any = None
     failure: Failure | None = None
     lost: int = 0
+    policy: Policy = ONCE
+    failures: int = 0
+    timeouts: int = 0
+    not_before: float = 0.0
+    deadline: float = 0.0
+    checkpoint: dict[str, Any] | None = None
 
     @property
     def settled(self) -> bool:
@@ -59,7 +73,8 @@ class Call(msgspec.Struct):
         if (stage == Stage.PENDING and self.settled) or stage == Stage.SUCCEEDED:
             self.statuses = []
         self.stage = stage
-        self.statuses = [*self.statuses, WorkStatus(stage=stage, timestamp=at, reason=reason, message=message)]
+        count = max(1, self.timeouts) if reason == Why.TIMEOUT else 1
+        self.statuses = [*self.statuses, WorkStatus(stage, at, reason, message, count)]
         return True
 
 
@@ -75,6 +90,7 @@ class CallTable:
         self.latest: Call | None = None
         self.ordinals = 0
         self.attempts = 0
+        self.successes = 0
 
     def find(self, key: str) -> Call | None:
         return self.by_key.get(key)
@@ -89,7 +105,7 @@ class CallTable:
         call = self.by_key.get(key)
         return call.value if call is not None else self.finished.get(key)
 
-    def open(self, key: str, arguments: bytes, now: float) -> Call:
+    def open(self, key: str, arguments: bytes, now: float, policy: Policy = ONCE) -> Call:
         """A call that was never made, or is to be made again: the last in the queue, and the one that is spoken of."""
         call = self.by_key.pop(key, None)
         if call is None:
@@ -98,16 +114,19 @@ class CallTable:
             self.finished.pop(key, None)
         else:
             call.arguments, call.sent, call.failure = arguments, False, None
+            call.failures = call.lost = 0
+            call.not_before = call.deadline = 0.0
             call.move(Stage.PENDING, now)
+        call.policy = policy
         self.by_key[key] = call
         self.queue.append(call)
         self.latest = call
         self._trim()
         return call
 
-    def next(self) -> Call | None:
-        """The call to deliver now: the oldest in the queue, if none is under way."""
-        if self.active is not None or not self.queue:
+    def next(self, now: float = 0.0) -> Call | None:
+        """The call to deliver now: the oldest in the queue, if none is under way and it does not wait for a retry."""
+        if self.active is not None or not self.queue or self.queue[0].not_before > now:
             return None
         self.active = self.queue.popleft()
         self.attempts += 1
@@ -172,6 +191,7 @@ class CallTable:
             "latest": self.latest.key if self.latest is not None else None,
             "ordinals": self.ordinals,
             "attempts": self.attempts,
+            "successes": self.successes,
         }
 
     def load(self, dumped: dict[str, Any]) -> None:
@@ -183,7 +203,7 @@ class CallTable:
         self.queue = deque(numbered[ordinal] for ordinal in dumped["queue"])
         self.active = numbered.get(dumped["active"])
         self.latest = self.by_key.get(dumped["latest"]) if dumped["latest"] else None
-        self.ordinals, self.attempts = dumped["ordinals"], dumped["attempts"]
+        self.ordinals, self.attempts, self.successes = dumped["ordinals"], dumped["attempts"], dumped["successes"]
 
 
 def _call(entry: dict[str, Any]) -> Call:

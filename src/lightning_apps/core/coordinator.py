@@ -19,6 +19,7 @@ from ..base.traces import deepest, place_in_user_code, user_traceback
 from ..model.binding import DEPARTED
 from ..model.component import Component
 from ..model.flow import LightningFlow
+from ..model.retry import Policy
 from ..model.work import LightningWork
 from .crew import Crew
 from .keys import Keys
@@ -62,6 +63,7 @@ class Coordinator:
         self.root, self.options = root, options or Options()
         self.tree: dict[str, Component] = {}
         self.crew = Crew(self._emit, self.options.history, self.options.lost_limit)
+        self.crew.roll_back = self._roll_back
         self.schedules = Schedules()
         self.keys = Keys(self._warn_key)
         self.turn = 0
@@ -112,7 +114,7 @@ class Coordinator:
             over = self._self_made - self.options.pace_after
             return 0.0 if over <= 0 else self._last_turn + self._pause(over)
         idle = self.crew.release_since() if self._idle_matters else None
-        times = [self.schedules.next_at, self._next_tick, idle, self.crew.tell_waits_at]
+        times = [self.schedules.next_at, self._next_tick, idle, self.crew.tell_waits_at, self.crew.alarms.next_at]
         return min((time for time in times if time is not None), default=None)
 
     def _pause(self, over: int) -> float:
@@ -155,6 +157,11 @@ class Coordinator:
         if self.schedules.due(now):
             self.awake = True
         self.crew.tell_waits()
+        if (alarm := self.crew.alarms.next_at) is not None and alarm <= now:
+            known = len(self.crew.failed)
+            self.crew.ring()
+            self._tell_failures(known)
+            self.awake = True
         if self._idle_matters:
             self.crew.release_overdue()
 
@@ -245,6 +252,9 @@ class Coordinator:
         self._record.received.append((event.place, event.offset, event.raw))
         message = event.message
         if type(message) is m.Changed:
+            if life.tracking:
+                for change in message.changes:
+                    life.remember(change.path[0])
             for whole in life.mirror.absorb(life.work, message):
                 self._emit(m.Send(event.place, whole))
             if life.held and not life.mirror.asking:
@@ -266,6 +276,8 @@ class Coordinator:
             self.crew.call_moved(life, message)
         elif isinstance(message, m.Ready):
             self.crew.ready(life, message)
+        elif isinstance(message, m.Checkpoint):
+            self.crew.checkpointed(life, message)
         if len(self.crew.failed) > before:
             self._tell_failures(before)
 
@@ -280,6 +292,10 @@ class Coordinator:
         if life is not None and not life.offered_port:
             life.offered_port = self.options.free_port()
         return self.crew.attached(event)
+
+    def _roll_back(self, life: Life, name: str, value: Any) -> None:
+        """A new attempt begins: what the one before it wrote goes."""
+        setattr(life.work, name, value)
 
     def _asked(self, event: m.Asked) -> bool:
         component = self.tree.get(event.component)
@@ -356,7 +372,12 @@ class Coordinator:
                     self._watched[name, attribute] = data
 
     def call(
-        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        work: LightningWork,
+        plain: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        policy: Policy | None = None,
     ) -> Any:
         """A flow asks for a call; see the table in `semantics`: known or new, parallel or not, cached or not."""
         life = self._life(work)
@@ -368,7 +389,7 @@ class Coordinator:
         if self.blocked:
             return self._after_blocked(life, key)
         if self._to_open(life, key):
-            self.crew.open(life, key, dump_arguments(work, args, kwargs))
+            self.crew.open(life, key, dump_arguments(work, args, kwargs), policy)
         elif (
             found is not None
             and life.calls.latest is not found
@@ -446,6 +467,25 @@ class Coordinator:
         """The number of the last delivery of a call of this work."""
         life = self.crew.lives.get(work.name)
         return life.calls.attempts if life is not None else 0
+
+    def checkpoint(self, work: LightningWork, values: dict[str, Any]) -> None:
+        """Only the work itself, while it runs, has something to keep."""
+        raise WrongPlace(f"{work.name}.checkpoint() is for the work's own run, not for its flow.")
+
+    def last_checkpoint(self, work: LightningWork) -> dict[str, Any] | None:
+        """What an attempt of the call asked for last left for the next."""
+        life = self.crew.lives.get(work.name)
+        return life.calls.latest.checkpoint if life is not None and life.calls.latest is not None else None
+
+    def successes(self, work: LightningWork) -> int:
+        """How many calls of this work have succeeded."""
+        life = self.crew.lives.get(work.name)
+        return life.calls.successes if life is not None else 0
+
+    def timeouts(self, work: LightningWork) -> int:
+        """How often the call asked for last took too long."""
+        life = self.crew.lives.get(work.name)
+        return life.calls.latest.timeouts if life is not None and life.calls.latest is not None else 0
 
     def port(self, work: LightningWork) -> int:
         """The port handed out to this work: the same one for whoever reads it first."""

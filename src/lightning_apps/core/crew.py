@@ -12,12 +12,15 @@ from ..base import messages as m
 from ..base.messages import Effect, Failure
 from ..base.status import WorkFailureReasons as Why
 from ..base.status import WorkStageStatus as Stage
-from ..base.status import WorkStatus
+from ..base.status import WorkStatus, WorkStopReasons
 from ..base.traces import how_it_ended
+from ..model.retry import Policy
 from ..model.work import LightningWork
+from .alarms import Alarms
 from .calls import Call
 from .life import ATTACHED, LEAVING, NOWHERE, PLACING, Life
 
+RETRIED = frozenset({Why.USER_EXCEPTION, Why.DIED, Why.TIMEOUT})
 LONG = 3.0  # seconds of waiting for a place after which people are told what for
 
 
@@ -32,6 +35,8 @@ class Crew:
         self.failed: list[tuple[Life, Call | None]] = []  # failures since they were last looked at
         self.moved: list[Any] = []  # what the record says of calls
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
+        self.alarms = Alarms()
+        self.roll_back: Callable[[Life, str, Any], None] = lambda life, name, value: None
         self._waiting: dict[str, Life] = {}
         self._welcomed: list[tuple[Life, dict[str, Any]]] = []
         self._departed: dict[str, int] = {}  # names once used, and how many placements they had
@@ -61,9 +66,9 @@ class Crew:
 
     # -- asked for by the flow ---------------------------------------------------------------------------
 
-    def open(self, life: Life, key: str, arguments: bytes) -> Call:
+    def open(self, life: Life, key: str, arguments: bytes, policy: Policy | None = None) -> Call:
         """A call is made: queued, and a process is seen to."""
-        call = life.calls.open(key, arguments, self.now)
+        call = life.calls.open(key, arguments, self.now, policy or life.work._lit_options.get("policy") or Policy())
         self.moved.append(["opened", life.name, call.ordinal, key, arguments])
         life.bare = []
         self.see_to(life)
@@ -103,13 +108,21 @@ class Crew:
     def see_to(self, life: Life) -> None:
         """Deliver the next call if there is a worker for it; have one placed if there is none."""
         if life.phase == ATTACHED and not life.released:
-            call = life.calls.next()
+            call = life.calls.next(self.now)
             if call is not None:
-                self._emit(m.Send(life.place, m.Run(call.ordinal, call.attempt, call.arguments)))
+                self._deliver(life, call)
             life.idle_since = 0.0 if life.busy else (life.idle_since or self.now)
-        elif life.phase == NOWHERE and (life.calls.queue or life.wanted):
+        elif life.phase == NOWHERE and (life.wanted or life.due(self.now)):
             self.places[life.next_place()] = life
             self._emit(m.Place(life.name, life.place))
+
+    def _deliver(self, life: Life, call: Call) -> None:
+        """One attempt; it begins from the state its call began with."""
+        for name, value in life.base.items():
+            self.roll_back(life, name, value)
+        life.base = {}
+        self.moved.append(["sent", life.name, call.ordinal, call.attempt])
+        self._emit(m.Send(life.place, m.Run(call.ordinal, call.attempt, call.arguments, call.checkpoint)))
 
     def _send_away(self, life: Life, delete: bool = False) -> None:
         if life.phase in (PLACING, ATTACHED):
@@ -186,8 +199,9 @@ class Crew:
         self._waiting.pop(life.name, None)
         if event.lost:
             self._lost(life)
-        elif not expected:
+        elif not (expected or life.preempted):
             self._died(life, event, was_ready)
+        life.preempted = False
         life.wanted = life.wanted and life.bare[-1:] != [] and life.bare[-1].stage == Stage.PENDING
         self.see_to(life)
         return True
@@ -225,20 +239,90 @@ class Crew:
         if message.stage == Stage.FAILED:
             self._fail(life, call, message.failure or Failure(Why.USER_EXCEPTION, ""), message.at)
         elif message.stage == Stage.SUCCEEDED:
-            call.value = message.value
-            life.calls.settle(call)
-            self._move(life, call, Stage.SUCCEEDED, at=round(message.at, 6))
+            self._succeed(life, call, message)
+        elif message.stage == Stage.STOPPED:
+            self._preempted(life, call)
         else:
             self._move(life, call, message.stage, at=message.at)
+            life.attempt_began(call)
+            if call.policy.timeout is not None:
+                call.deadline = self.now + call.policy.timeout
+                self.alarms.set(life.name, call.deadline)
         if call.settled:
             self._release_idle()
             self.see_to(life)
 
+    def _succeed(self, life: Life, call: Call, message: m.Moved) -> None:
+        call.value, call.checkpoint, call.deadline = message.value, None, 0.0
+        call.failures = call.timeouts = call.lost = 0
+        life.base, life.tracking = {}, False
+        life.calls.settle(call)
+        life.calls.successes += 1
+        self._move(life, call, Stage.SUCCEEDED, at=message.at)
+
+    def checkpointed(self, life: Life, message: m.Checkpoint) -> None:
+        """The attempt under way left something for the next."""
+        call = life.calls.active
+        if call is not None and call.ordinal == message.ordinal and call.attempt == message.attempt:
+            call.checkpoint = message.values
+
+    def _preempted(self, life: Life, call: Call) -> None:
+        """SIGTERM came from outside: an interruptible work's call is made again elsewhere, another's is stopped."""
+        life.preempted, call.deadline = True, 0.0
+        if getattr(life.work.cloud_compute, "interruptible", False):
+            life.calls.put_back(call, self.now, reason=WorkStopReasons.SIGTERM_SIGNAL_HANDLER)
+            return
+        life.calls.settle(call)
+        self._move(life, call, Stage.STOPPED, reason=WorkStopReasons.SIGTERM_SIGNAL_HANDLER)
+
     def _fail(self, life: Life, call: Call, failure: Failure, at: float | None = None) -> None:
-        call.failure = failure
+        """An attempt failed: it is made again after a pause while retries are left."""
+        call.failure, call.deadline, life.tracking = failure, 0.0, False
+        call.failures += 1
+        if call.failures <= call.policy.retries and failure.reason in RETRIED:
+            self._retry_later(life, call, failure)
+            return
         life.calls.settle(call)
         self._move(life, call, Stage.FAILED, at=at, reason=failure.reason, message=failure.message)
         self.failed.append((life, call))
+
+    def _retry_later(self, life: Life, call: Call, failure: Failure) -> None:
+        pause = call.policy.backoff.pause(call.failures, f"{life.name}/{call.ordinal}")
+        call.not_before = self.now + pause
+        reason = f"retry in {pause:.3g} s"
+        call.move(Stage.FAILED, self.now, failure.reason, failure.message)
+        call.stage = Stage.RUNNING  # only the last failure settles it
+        life.calls.put_back(call, self.now, reason=reason)
+        self.moved.append(["retry", life.name, call.ordinal, call.failures, call.not_before, failure.reason])
+        self.alarms.set(life.name, call.not_before)
+        times = f"{call.failures} of {call.policy.retries}"
+        self._emit(
+            m.Say(
+                "warning",
+                f"{failure.message.rstrip()}\n{life.name}: attempt {call.attempt} failed; {reason} ({times}).",
+            )
+        )
+
+    def ring(self) -> None:
+        """Retries whose pause is over, attempts that take too long."""
+        for name in self.alarms.due(self.now):
+            life = self.lives.get(name)
+            if life is None:
+                continue
+            call = life.calls.active
+            if call is not None and call.deadline and call.deadline <= self.now:
+                self._timed_out(life, call)
+            elif call is not None and call.deadline:
+                self.alarms.set(name, call.deadline)
+            self.see_to(life)
+
+    def _timed_out(self, life: Life, call: Call) -> None:
+        """The attempt is cut short: its process ends, whatever it is doing."""
+        limit = call.policy.timeout
+        call.timeouts += 1
+        life.phase = LEAVING
+        self._emit(m.Stop(life.place))
+        self._fail(life, call, Failure(Why.TIMEOUT, f"{life.name} took longer than the {limit:g} s it may take."))
 
     def _give_up(self, life: Life, failure: Failure) -> None:
         """No worker can be had: every call that waits has failed."""

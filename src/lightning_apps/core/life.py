@@ -7,8 +7,9 @@ from typing import Any
 from ..base.messages import Send
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
+from ..base.values import plain
 from ..model.work import LightningWork
-from .calls import CallTable
+from .calls import Call, CallTable
 from .mirror import Mirror
 
 NOWHERE, PLACING, ATTACHED, LEAVING = "nowhere", "placing", "attached", "leaving"
@@ -38,6 +39,8 @@ class Life:
         self.idle_since = 0.0
         self.offered_port = 0
         self.held: list[Any] = []  # words of its worker that wait for the answer to a question
+        self.base: dict[str, Any] = {}  # attributes as they were when the attempt under way began
+        self.tracking = self.preempted = False
         self.bare: list[WorkStatus] = []  # statuses while no call was ever asked for, or after a stop without one
 
     @property
@@ -56,6 +59,19 @@ class Life:
         ):
             return self.bare
         return list(self.calls.latest.statuses) if self.calls.latest is not None else self.bare
+
+    def due(self, now: float) -> bool:
+        """Whether a call waits that may be delivered now."""
+        return bool(self.calls.queue) and self.calls.queue[0].not_before <= now
+
+    def attempt_began(self, call: Call) -> None:
+        """From here on, what the work changes is remembered as it was."""
+        self.base, self.tracking = {}, True
+
+    def remember(self, name: str) -> None:
+        """The work is about to change this attribute: keep it as it was when the attempt began."""
+        if self.tracking and name not in self.base and name not in self.work._lit_listed:
+            self.base[name] = plain(self.work.__dict__.get(name))
 
     def next_place(self) -> str:
         """The id of a new placement."""

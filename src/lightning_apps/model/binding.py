@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from ..base.encoding import encode
 from ..base.errors import CannotKeep, NotAttached
 from ..base.status import WorkStatus
+from .retry import Policy
 
 # What is bound here is defined in terms of its binding, so it cannot be imported: flows and works are named, not typed.
 Component: TypeAlias = Any
@@ -32,7 +33,12 @@ class Binding(Protocol):
     def attached(self, child: Component) -> None: ...
     def detached(self, child: Component) -> None: ...
     def call(
-        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        work: LightningWork,
+        plain: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        policy: Policy | None = None,
     ) -> Any: ...
     def start(self, work: LightningWork) -> None: ...
     def stop(self, work: LightningWork, delete: bool = False) -> None: ...
@@ -40,6 +46,10 @@ class Binding(Protocol):
     def statuses(self, work: LightningWork) -> list[WorkStatus]: ...
     def calls(self, component: Component) -> dict[str, Any]: ...
     def attempt(self, work: LightningWork) -> int: ...
+    def checkpoint(self, work: LightningWork, values: dict[str, Any]) -> None: ...
+    def last_checkpoint(self, work: LightningWork) -> dict[str, Any] | None: ...
+    def successes(self, work: LightningWork) -> int: ...
+    def timeouts(self, work: LightningWork) -> int: ...
     def port(self, work: LightningWork) -> int: ...
     def schedule(
         self, flow: LightningFlow, code: types.CodeType, line: int, user_key: str | None, pattern: str, start: Any
@@ -65,7 +75,12 @@ class Unbound:
         """Forgotten by its parent; that is all."""
 
     def call(
-        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        work: LightningWork,
+        plain: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        policy: Policy | None = None,
     ) -> Any:
         if self.app_runs:
             raise NotAttached(
@@ -104,6 +119,19 @@ class Unbound:
         return shape
 
     def attempt(self, work: LightningWork) -> int:
+        return 0
+
+    def checkpoint(self, work: LightningWork, values: dict[str, Any]) -> None:
+        work._lit_checkpoint = values
+
+    def last_checkpoint(self, work: LightningWork) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = work._lit_checkpoint
+        return found
+
+    def successes(self, work: LightningWork) -> int:
+        return len(work._lit_results)
+
+    def timeouts(self, work: LightningWork) -> int:
         return 0
 
     def port(self, work: LightningWork) -> int:

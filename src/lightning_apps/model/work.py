@@ -16,6 +16,7 @@ from .binding import now
 from .component import Component
 from .compute import BuildConfig, CloudCompute
 from .containers import Structure
+from .retry import Backoff, Policy, policy
 
 
 class WorkRun:
@@ -43,6 +44,23 @@ class BoundRun:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__self__._lit_binding.call(self.__self__, self.plain, args, kwargs)
+
+    def options(
+        self, *, retries: int | None = None, backoff: float | Backoff | None = None, timeout: float | None = None
+    ) -> Callable[..., Any]:
+        """`run` with another policy for this call than the work's own: `work.run.options(retries=2)(lr=0.1)`.
+
+        Raises:
+            ComponentError: a value that makes no sense.
+        """
+        own: Policy = self.__self__._lit_options["policy"]
+        chosen = policy(
+            own.retries if retries is None else retries,
+            own.backoff if backoff is None else backoff,
+            own.timeout if timeout is None else timeout,
+        )
+        work, plain = self.__self__, self.plain
+        return lambda *args, **kwargs: work._lit_binding.call(work, plain, args, kwargs, chosen)
 
     @property
     def __func__(self) -> Callable[..., Any]:
@@ -81,6 +99,9 @@ class LightningWork(Component):
         cloud_compute: what hardware it asks for or would like.
         run_once: older name of `cache_calls`.
         start_with_flow: whether its process starts with the app, before the first call.
+        retries: how often a call that failed is made again before it has failed.
+        backoff: seconds between attempts, or a `Backoff`; by default growing from 1 s to 60 s with jitter.
+        timeout: seconds one attempt may take; then its process is ended and it has failed with reason "timeout".
         start_method: "spawn" to always begin in a fresh interpreter (CUDA in the app file, threads); None: as the app is run.
 
     Raises:
@@ -96,7 +117,7 @@ class LightningWork(Component):
                 self.loss = fit(lr)
     """
 
-    __slots__ = ("_lit_deleted", "_lit_options", "_lit_results")
+    __slots__ = ("_lit_checkpoint", "_lit_deleted", "_lit_options", "_lit_results")
 
     _lit_listed = frozenset(
         {
@@ -123,6 +144,7 @@ class LightningWork(Component):
     def _lit_prepare(self) -> None:
         super()._lit_prepare()
         self._lit_deleted = False
+        self._lit_checkpoint: dict[str, Any] | None = None
         self._lit_results: dict[str, Any] = {}
         self._lit_options: dict[str, Any] = {}
 
@@ -140,6 +162,9 @@ class LightningWork(Component):
         start_with_flow: bool = True,
         *,
         start_method: str | None = None,
+        retries: int = 0,
+        backoff: float | Backoff | None = None,
+        timeout: float | None = None,
     ) -> None:
         super().__init__()
         _check_run(type(self))
@@ -156,6 +181,7 @@ class LightningWork(Component):
             raise_exception=raise_exception,
             start_with_flow=start_with_flow,
             start_method=start_method or getattr(self, "_start_method", None),
+            policy=policy(retries, backoff, timeout),
             local_build_config=local_build_config,
             cloud_build_config=cloud_build_config,
         )
@@ -207,6 +233,20 @@ class LightningWork(Component):
     def retry(self) -> None:
         """Ask again for the call that was asked for last and has failed, or was stopped."""
         self._lit_binding.retry(self)
+
+    def checkpoint(self, **values: Any) -> None:
+        """Called in `run`: keep something for the next attempt of this call, which begins without this one's other changes.
+
+        Raises:
+            CannotKeep: a value that cannot be state.
+            WrongPlace: (RuntimeError) called outside of `run`.
+        """
+        self._lit_binding.checkpoint(self, values)
+
+    @property
+    def last_checkpoint(self) -> dict[str, Any] | None:
+        """What `checkpoint` was given last for this call, by this attempt or an earlier one; None if nothing was."""
+        return self._lit_binding.last_checkpoint(self)
 
     # -- options -------------------------------------------------------------------------------------------
 
@@ -368,13 +408,13 @@ class LightningWork(Component):
 
     @property
     def num_timeouts(self) -> int:
-        """How often it took too long."""
-        return self.status.count if self.has_timeout else 0
+        """How often the call that was asked for last took too long."""
+        return self._lit_binding.timeouts(self)
 
     @property
     def num_successes(self) -> int:
-        """How many different calls have succeeded."""
-        return sum("ret" in call for key, call in self._calls.items() if isinstance(call, dict))
+        """How many calls have succeeded."""
+        return self._lit_binding.successes(self)
 
     # -- state ---------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ..base.encoding import encode, ext_hook
 from ..base.errors import ProtocolError
-from ..base.messages import Change, Changed, Changes, FromWorker, Moved, ToWorker, Welcome
+from ..base.messages import Change, Changed, Changes, Checkpoint, FromWorker, Moved, Run, ToWorker, Welcome
 
 HEADER = struct.Struct(">IQ")
 LIMIT = 1 << 31  # bytes of one frame
@@ -37,6 +37,10 @@ def dump(message: Any) -> bytes:
     """
     if isinstance(message, Welcome):
         message = msgspec.structs.replace(message, state={name: raw(value) for name, value in message.state.items()})
+    elif isinstance(message, Checkpoint):
+        message = msgspec.structs.replace(message, values=raw(message.values))
+    elif isinstance(message, Run) and message.checkpoint is not None:
+        message = msgspec.structs.replace(message, checkpoint=raw(message.checkpoint))
     elif isinstance(message, Moved):
         message = msgspec.structs.replace(message, value=raw(message.value))
     elif isinstance(message, (Changed, Changes)):

@@ -316,7 +316,8 @@ class Session:
         except CannotKeep:
             text = (
                 f"{self.work.name} returned a {type(value).__module__}.{type(value).__qualname__}, which cannot be kept: "
-                "return what can be state (numbers, text, lists, dicts, tuples, dataclasses, arrays), or hand it over as a Payload attribute."
+                "return what can be state (numbers, text, lists, dicts, tuples, dataclasses, arrays), "
+                "or hand it over as a Payload attribute."
             )
             failure = Failure(Why.INVALID_RETURN_VALUE, text, "CannotKeep")
             self.say(m.Moved(order.ordinal, order.attempt, Stage.FAILED, self._wall(), None, failure))
