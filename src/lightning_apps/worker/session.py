@@ -25,6 +25,7 @@ from ..base.values import TrackedDict, TrackedList
 from ..model import component as component_module
 from ..model.component import Component
 from ..model.flow import LightningFlow
+from ..model.retry import Policy
 from ..model.work import LightningWork
 from ..wire import codec
 from .gate import gated
@@ -64,6 +65,7 @@ class Session:
         self.work, self._send, self._alarm, self._wall, self._clock = work, send, alarm, wall, clock
         self.outbox = Outbox()
         self.current: m.Run | None = None
+        self._checkpoint: dict[str, Any] | None = None
         self.stopping = self.exiting = False
         self.offered_port = 0
         self._thread = threading.get_ident()
@@ -295,7 +297,7 @@ class Session:
     def run(self, order: m.Run) -> None:
         """One call, from its first status to its last."""
         self._thread = threading.get_ident()
-        self.current = order
+        self.current, self._checkpoint = order, order.checkpoint
         self.say(m.Moved(order.ordinal, order.attempt, Stage.RUNNING, self._wall()))
         try:
             self.settle_in()
@@ -314,7 +316,8 @@ class Session:
         except CannotKeep:
             text = (
                 f"{self.work.name} returned a {type(value).__module__}.{type(value).__qualname__}, which cannot be kept: "
-                "return what can be state (numbers, text, lists, dicts, tuples, dataclasses, arrays), or hand it over as a Payload attribute."
+                "return what can be state (numbers, text, lists, dicts, tuples, dataclasses, arrays), "
+                "or hand it over as a Payload attribute."
             )
             failure = Failure(Why.INVALID_RETURN_VALUE, text, "CannotKeep")
             self.say(m.Moved(order.ordinal, order.attempt, Stage.FAILED, self._wall(), None, failure))
@@ -349,6 +352,8 @@ class Session:
         except Exception as error:
             sys.stderr.write(user_traceback(error))
         self._sweep_quietly()
+        if self.current is not None:
+            self.say(m.Moved(self.current.ordinal, self.current.attempt, Stage.STOPPED, self._wall()))
         with self._lock:
             if self._parts:
                 self._flush()
@@ -367,7 +372,12 @@ class Session:
     # -- the rest of a binding -----------------------------------------------------------------------------
 
     def call(
-        self, work: LightningWork, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        work: LightningWork,
+        plain: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        policy: Policy | None = None,
     ) -> Any:
         """In its own process `run` is an ordinary method."""
         return plain(work, *args, **kwargs)
@@ -402,6 +412,26 @@ class Session:
     def attempt(self, work: LightningWork) -> int:
         """The number of this delivery; only grows."""
         return self.current.attempt if self.current is not None else 0
+
+    def checkpoint(self, work: LightningWork, values: dict[str, Any]) -> None:
+        """Keep something for the next attempt of this call; what the work has changed so far is kept by the flow's side first."""
+        if self.current is None:
+            raise WrongPlace(f"{self.work.name}.checkpoint() can be called only while run() is under way.")
+        self.sweep()
+        self._checkpoint = dict(values)
+        self.say(m.Checkpoint(self.current.ordinal, self.current.attempt, self._checkpoint))
+
+    def last_checkpoint(self, work: LightningWork) -> dict[str, Any] | None:
+        """What this call's earlier attempt kept, or this one has since."""
+        return self._checkpoint
+
+    def successes(self, work: LightningWork) -> int:
+        """Known to the flow's side only."""
+        return 0
+
+    def timeouts(self, work: LightningWork) -> int:
+        """Known to the flow's side only."""
+        return 0
 
     def port(self, work: LightningWork) -> int:
         """What the host has handed out."""
