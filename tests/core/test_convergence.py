@@ -267,6 +267,61 @@ def test_both_sides_end_with_equal_state_in_three_thousand_conversations() -> No
     assert not different
 
 
+@given(st.integers(0, 2**32), st.integers(1, 60))
+@settings(max_examples=100, deadline=None)
+def test_a_work_never_reads_an_older_value_than_its_own(seed: int, steps: int) -> None:
+    rng = random.Random(seed)
+    world, wrote = World(rng), 0
+    heard = [0]
+
+    def hear() -> None:
+        frames = [cut for data in list(world.to_flow)[:1] for cut in codec.Frames().feed(data)]
+        world.flow_hears(1)
+        changes = [c for _, payload in frames for c in getattr(codec.load_from_worker(payload), "changes", ())]
+        heard[0] = max([heard[0], *(c.value for c in changes if c.path == ("n",))])
+
+    for _ in range(steps):
+        move = rng.randrange(6)
+        if move == 0:
+            world.flow_acts(lambda work: setattr(work, "n", 0 if work.n else -1))
+        elif move == 1:
+            wrote += 1
+            world.work.n = wrote
+        else:
+            [hear, world.work_hears, world.acknowledge, world.time_passes][move - 2]()
+        if heard[0] < wrote:
+            assert world.work.n == wrote
+
+
+def test_what_changed_inside_a_value_that_does_not_tell_is_not_said_back_by_the_other_side() -> None:
+    world = World(random.Random(1))
+    world.flow_acts(lambda work: setattr(work, "pair", (1, [])))
+    world.flow_hears(0)
+    world.work_hears()
+    world.flow_acts(lambda work: setattr(work, "pair", (2, [])))
+    world.flow_hears(0)
+
+    world.work.n
+    world.session.sweep()
+    world.settle()
+
+    assert world.root.w.pair == world.work.pair == (2, [])
+
+
+def test_a_list_that_both_appended_to_is_asked_for_once() -> None:
+    world = World(random.Random(1))
+    world.settle()
+
+    world.work_acts(lambda work: work.items.append("W"))
+    world.flow_acts(lambda work: work.items.append("F"))
+    world.flow_hears(0)
+    world.work_acts(lambda work: work.items.append("W2"))
+    world.settle()
+
+    assert world.root.w.items == world.work.items and {"W", "W2", "F"} <= set(world.work.items)
+    assert world.questions == 1
+
+
 def _in_order(state: Any) -> Any:
     if isinstance(state, dict):
         return sorted((repr(key), _in_order(value)) for key, value in state.items())

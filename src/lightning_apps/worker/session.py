@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..base import messages as m
@@ -153,7 +153,7 @@ class Session:
                 self.work._lit_apply(Change((name,), SET, value))
             self._seen, self.offered_port = message.version, message.port
             self._watched = dict.fromkeys(self.work._lit_opaque, b"")
-            self._remember_watched()
+            self._remember_watched(self.work._lit_opaque)
 
     def _hear_changes(self, message: m.Changes) -> None:
         with self._lock:
@@ -193,11 +193,14 @@ class Session:
         """With the lock held: everything the flow has written.  What was held back of a burst was changed before it."""
         if self._taking_in:
             return  # the gate: we read attributes too
-        if self._incoming and self._parts:
-            self._flush()
         incoming, self._incoming, self._taking_in = self._incoming, [], True
+        silent = {change.path[0] for message in incoming for change in message.changes} & self.work._lit_opaque
+        self._sweep_quietly(silent)
+        if incoming and self._parts:
+            self._flush()
         for message in incoming:
             self._apply(message)
+        self._remember_watched(silent & self.work._lit_opaque)
         self._taking_in = False
         self.outbox.acknowledged(self._acknowledged)
 
@@ -267,13 +270,13 @@ class Session:
 
     # -- values that change without telling ----------------------------------------------------------------
 
-    def _remember_watched(self) -> None:
-        for name in self.work._lit_opaque:
+    def _remember_watched(self, names: Iterable[str]) -> None:
+        for name in names:
             self._watched[name] = encode(self.work.__dict__.get(name))
 
-    def sweep(self) -> None:
-        """Say what changed inside values that do not tell, up to 64 KiB each."""
-        for name in list(self.work._lit_opaque):
+    def sweep(self, names: Iterable[str] | None = None) -> None:
+        """Say what changed inside values that do not tell (all of them, or these), up to 64 KiB each."""
+        for name in list(self.work._lit_opaque if names is None else names):
             value = self.work.__dict__.get(name)
             data = encode(value)
             if data != self._watched.get(name) and len(data) <= 65536:
@@ -336,9 +339,9 @@ class Session:
             elif isinstance(again, WorkStopped):
                 raise
 
-    def _sweep_quietly(self) -> None:
+    def _sweep_quietly(self, names: Iterable[str] | None = None) -> None:
         try:
-            self.sweep()
+            self.sweep(names)
         except Exception as error:
             sys.stderr.write(f"{self.work.name}: {error}\n")
 
