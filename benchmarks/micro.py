@@ -28,7 +28,7 @@ class Owner:
     def __init__(self) -> None:
         self.heard = 0
 
-    def _lit_moved(self, path: Any, op: int, value: Any) -> None:
+    def _lit_moved(self, path: Any, op: int, value: Any, old: Any = None) -> None:
         self.heard += 1
 
 

@@ -31,7 +31,7 @@ class Owner:
         self.copied["x"]._up = None
         self.reported = 0
 
-    def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any) -> None:
+    def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any, old: Any = None) -> None:
         change = decode_change(encode_change(path, op, value))
         self.reported += 1
         assert put(Silent(), self.copied, change)
@@ -43,7 +43,7 @@ class Owner:
 class Silent:
     """An owner that must hear nothing: applying a change reports none."""
 
-    def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any) -> None:
+    def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any, old: Any = None) -> None:
         raise AssertionError("reported")
 
     def _lit_cannot_keep(self, name: str, value: Any, culprit: str) -> str:

@@ -21,7 +21,8 @@ Path = tuple[Any, ...]
 class Owner(Protocol):
     """Whoever holds containers as attributes: told of each change inside one of them."""
 
-    def _lit_moved(self, path: Path, op: int, value: Any) -> None: ...
+    def _lit_moved(self, path: Path, op: int, value: Any, old: Any) -> None:
+        """`old`: what the path had before; of a splice the items that were removed."""
     def _lit_cannot_keep(self, name: str, value: Any, culprit: str) -> str: ...
 
 
@@ -136,10 +137,10 @@ def _index(up: TrackedList, hint: int, node: Any) -> int:
     return -1
 
 
-def _tell(node: Any, key: Path, op: int, value: Any) -> None:
+def _tell(node: Any, key: Path, op: int, value: Any, old: Any = None) -> None:
     owner, path = place_of(node)
     if owner is not None:
-        owner._lit_moved(path + key, op, value)
+        owner._lit_moved(path + key, op, value, old)
 
 
 def _admit(node: Any, item: Any, key: Any) -> Any:
@@ -182,18 +183,19 @@ class TrackedList(list[Any]):
 
     def _splice(self, index: int, removed: int, inserted: Iterable[Any]) -> None:
         new = [_admit(self, item, index + n) for n, item in enumerate(inserted)]
-        for item in list.__getitem__(self, slice(index, index + removed)):
+        old = list.__getitem__(self, slice(index, index + removed))
+        for item in old:
             release(item)
         list.__setitem__(self, slice(index, index + removed), new)
         if removed or new:
-            _tell(self, (), SPLICE, [index, removed, new])
+            _tell(self, (), SPLICE, [index, removed, new], old)
 
     def append(self, item: Any, /) -> None:
         index = len(self)
         item = item if type(item) in SCALARS else _admit(self, item, index)
         list.append(self, item)
         if self._up is not None:
-            _tell(self, (), SPLICE, [index, 0, [item]])
+            _tell(self, (), SPLICE, [index, 0, [item]], ())
 
     def extend(self, items: Iterable[Any], /) -> None:
         self._splice(len(self), 0, list(items))
@@ -226,8 +228,9 @@ class TrackedList(list[Any]):
             (n for n, (a, b) in enumerate(zip(list.__iter__(self), items, strict=True)) if a is not b), len(items)
         )
         if first < len(items):
+            old = list.__getitem__(self, slice(first, None))
             list.__setitem__(self, slice(first, None), items[first:])
-            _tell(self, (), SPLICE, [first, len(items) - first, items[first:]])
+            _tell(self, (), SPLICE, [first, len(items) - first, items[first:]], old)
 
     def __setitem__(self, where: Any, item: Any, /) -> None:
         if isinstance(where, slice):
@@ -314,12 +317,13 @@ class TrackedDict(dict[Any, Any]):
         _admit(self, key, None)
         release(old)
         dict.__setitem__(self, key, new)
-        _tell(self, (key,), SET, new)
+        _tell(self, (key,), SET, new, old)
 
     def __delitem__(self, key: Any, /) -> None:
-        release(dict.__getitem__(self, key))
+        old = dict.__getitem__(self, key)
+        release(old)
         dict.__delitem__(self, key)
-        _tell(self, (key,), DELETE, None)
+        _tell(self, (key,), DELETE, None, old)
 
     def pop(self, key: Any, *default: Any) -> Any:
         if key not in self or len(default) > 1:

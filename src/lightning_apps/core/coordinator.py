@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from ..base import messages as m
-from ..base.encoding import encode, encode_change
+from ..base.encoding import decode, encode, encode_change
 from ..base.errors import AppExit, Blocked, CannotSend, NotAttached, WrongPlace
-from ..base.messages import Effect, Event, Outcome, Record
+from ..base.messages import Change, Effect, Event, Outcome, Record
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..base.traces import deepest, place_in_user_code, user_traceback
@@ -24,9 +24,12 @@ from ..model.work import LightningWork
 from .crew import Crew
 from .keys import Keys
 from .life import ATTACHED, NOWHERE, Life
+from . import undo as undoing
 from .timers import Schedules, schedule_key
 
 WARN_AFTER = 100
+WATCHED = 65536  # bytes up to which values that change without telling us are compared
+TOO_BIG = b"\xc1"  # in the place of a longer encoding; never a valid one
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +81,8 @@ class Coordinator:
         self._last_turn = 0.0
         self._next_tick: float | None = None
         self._culprit = ""
+        self._undo = undoing.Undo()
+        self._handling = False
         self._thread = self.options.thread()
         for component in list(root._lit_walk()):
             self._adopt(component)
@@ -133,7 +138,7 @@ class Coordinator:
 
     def _close_turn(self) -> Outcome:
         self._effects = list(self._with_changes())
-        self._record.timers = {key: due for key, due in self.schedules.settle().items() if due is not None}
+        self._record.timers.update(self._settled())
         return Outcome(self._record, self._effects)
 
     def _with_changes(self) -> Iterator[Effect]:
@@ -169,6 +174,7 @@ class Coordinator:
         self.awake = False
         self._last_turn = self.crew.now
         said, opened = len(self._record.changes), len(self._record.calls)
+        mark = self._begin_undo()
         try:
             self.root.run()
         except Blocked:
@@ -180,7 +186,10 @@ class Coordinator:
                 exit.code if isinstance(exit.code, int) else int(exit.code is not None),
                 "" if isinstance(exit.code, int) else str(exit.code or ""),
             )
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._take_back(mark)
             self._flow_failed(error)
         self._check_watched()
         self._after_run(len(self._record.changes) > said or len(self._record.calls) > opened)
@@ -198,7 +207,24 @@ class Coordinator:
                       "Change state only when something happened, or it will be paced down to ten turns a second.", once=True)
             )  # fmt: skip
 
-    def _flow_failed(self, error: Exception) -> None:
+    def _begin_undo(self) -> tuple[int, int, int]:
+        """From here on all or nothing; returns how far record and effects were."""
+        self._undo.begin()
+        self._record.timers.update(self._settled())
+        return len(self._record.changes), len(self._record.calls), len(self._effects)
+
+    def _take_back(self, mark: tuple[int, int, int]) -> None:
+        """What the flow's side did since `mark` did not happen."""
+        self._undo.take_back()
+        self._unwatch()
+        self.schedules.undo()
+        changes, calls, effects = mark
+        del self._record.changes[changes:], self._record.calls[calls:], self._effects[effects:]
+
+    def _settled(self) -> dict[str, float]:
+        return {key: due for key, due in self.schedules.settle().items() if due is not None}
+
+    def _flow_failed(self, error: BaseException) -> None:
         flow = deepest(error, LightningFlow) or self.root
         self._exit(1, f"{user_traceback(error)}\nThe run of {flow.name} ({type(flow).__name__}) failed: the app ends.")
 
@@ -298,13 +324,23 @@ class Coordinator:
         setattr(life.work, name, value)
 
     def _asked(self, event: m.Asked) -> bool:
-        component = self.tree.get(event.component)
+        mark, self._handling = self._begin_undo(), True
         try:
-            value = getattr(component, event.method)(*event.args, **event.kwargs)
-        except (AppExit, Exception) as error:
+            if event.component not in self.tree:
+                raise NotAttached(f"The app has no component {event.component!r}, so its {event.method} cannot be called.")
+            value = getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
+        except AppExit as exit:
+            self._emit(m.Reply(event.id))
+            self._exit(1 if exit.failed else 0, str(exit))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._take_back(mark)
             self._emit(m.Reply(event.id, error=error))
         else:
             self._emit(m.Reply(event.id, value))
+        finally:
+            self._handling = False
         return True
 
     # -- the binding of every component in the host --------------------------------------------------------
@@ -320,7 +356,10 @@ class Coordinator:
 
     def attached(self, child: Component) -> None:
         """A component made while the app runs came into the tree."""
-        for component in list(child._lit_walk()):
+        came = list(child._lit_walk())
+        departed = {component.name: self.crew.departed(component.name) for component in came}
+        self._undo.later(lambda: self._expel(child, came, departed))
+        for component in came:
             self._adopt(component)
             self._record.calls.append(
                 ["made", component.name, type(component).__module__, type(component).__qualname__]
@@ -328,6 +367,7 @@ class Coordinator:
 
     def detached(self, child: Component) -> None:
         """A component left the tree, with everything below it."""
+        self._undo.later(self._way_back(child))
         for component in list(child._lit_walk()):
             self.tree.pop(component.name, None)
             self.schedules.drop(component.name)
@@ -336,6 +376,35 @@ class Coordinator:
                 self.crew.dismiss(component)
             component._lit_binding, component._lit_name = DEPARTED, ""
 
+    def _expel(self, child: Component, came: list[Component], departed: dict[str, int]) -> None:
+        """Components that came did not come after all."""
+        for component in came:
+            name = component._lit_name
+            self.tree.pop(name, None)
+            if isinstance(component, LightningWork):
+                self.crew.forget(name, departed[name])
+            component._lit_binding, component._lit_name = DEPARTED, ""
+        undoing.take_off(child)
+
+    def _way_back(self, child: Component) -> Callable[[], None]:
+        """Puts components that are about to leave where they are now."""
+        parent, key = child._lit_parent, child._lit_key
+        index = next((n for n, item in enumerate(list.__iter__(parent)) if item is child), 0) if isinstance(parent, list) else 0
+        flow = parent._lit_parent if not isinstance(parent, Component) else None
+        there = [(component, component.name, self.crew.lives.get(component.name)) for component in child._lit_walk()]
+
+        def back() -> None:
+            if flow is not None and flow._lit_children.get(parent._lit_key) is not parent:
+                undoing.hang_structure_again(parent, flow, parent._lit_key)
+            undoing.hang_again(child, parent, key, index)
+            for component, name, life in there:
+                component._lit_binding, component._lit_name, self.tree[name] = self, name, component
+                self._watched.update({(name, attribute): b"" for attribute in component._lit_opaque})
+                if life is not None:
+                    self.crew.rehire(name, life)
+
+        return back
+
     def check_thread(self, component: Component) -> None:
         """State may be assigned only on the flow's thread."""
         if self.options.thread() != self._thread:
@@ -343,7 +412,7 @@ class Coordinator:
                 f"The state of {component.name} can be set only on the flow's thread. From another thread or process use AppState()."
             )
 
-    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any) -> None:
+    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any, old: Any) -> None:
         """The flow's side changed state: recorded, and said to the work concerned at the end of the turn."""
         data = encode_change(path, op, value)
         name = component.name
@@ -354,8 +423,9 @@ class Coordinator:
         if life is not None:
             life.mirror.note(path, msgspec.Raw(data))
             self._moved_works[name] = life
+        self._undo.changed(component, path, op, value, old, life)
         if component._lit_opaque and path[0] in component._lit_opaque:
-            self._watched[name, path[0]] = b""
+            self._watch(component, path[0])
 
     def _check_watched(self) -> None:
         """Values that change without telling us are compared by their encoding, up to 64 KiB."""
@@ -364,12 +434,27 @@ class Coordinator:
             if component is None or attribute not in component._lit_opaque:
                 del self._watched[name, attribute]
                 continue
-            data = encode(component.__dict__.get(attribute))
-            if len(data) <= 65536 and data != known:
-                self._watched[name, attribute] = data
-                if known:
-                    self.moved(component, (attribute,), m.SET, component.__dict__.get(attribute))
-                    self._watched[name, attribute] = data
+            if known == TOO_BIG:
+                continue
+            value = component.__dict__.get(attribute)
+            data = encode(value)
+            if known and data != known:
+                self.moved(component, (attribute,), m.SET, value, value)
+            self._watched[name, attribute] = data if len(data) <= WATCHED else TOO_BIG
+
+    def _watch(self, component: Component, attribute: str) -> None:
+        """What is there now is known: from here on only what happens inside is news."""
+        data = encode(component.__dict__.get(attribute))
+        self._watched[component.name, attribute] = data if len(data) <= WATCHED else TOO_BIG
+
+    def _unwatch(self) -> None:
+        """What changed in a turn that is taken back, without telling us, is what it was."""
+        for (name, attribute), known in list(self._watched.items()):
+            component = self.tree.get(name)
+            if component is None or attribute not in component._lit_opaque:
+                del self._watched[name, attribute]
+            elif known not in (b"", TOO_BIG) and encode(component.__dict__.get(attribute)) != known:
+                component._lit_apply(Change((attribute,), m.SET, decode(known)))
 
     def call(
         self,
@@ -389,17 +474,24 @@ class Coordinator:
         if self.blocked:
             return self._after_blocked(life, key)
         if self._to_open(life, key):
+            self._undo.touching(life, key)
             self.crew.open(life, key, dump_arguments(work, args, kwargs), policy)
         elif (
             found is not None
             and life.calls.latest is not found
             and not (found.stage == Stage.SUCCEEDED and work.cache_calls)
         ):
+            self._undo.touching(life)
             life.calls.latest = found
         if work.parallel or (life.calls.done(key) and work.cache_calls):
             return life.calls.value(key) if life.calls.done(key) else None
-        self.blocked = True
-        raise Blocked
+        return self._block()
+
+    def _block(self) -> None:
+        """The turn ends here, a handler goes on."""
+        if not self._handling:
+            self.blocked = True
+            raise Blocked
 
     def _to_open(self, life: Life, key: str) -> bool:
         call = life.calls.find(key)
@@ -437,19 +529,23 @@ class Coordinator:
         if not self.blocked:
             if life.phase == NOWHERE and not life.wanted:
                 self._record.calls.append(["start", work.name])
+            self._undo.touching(life)
             self.crew.start(life)
         if not work.parallel:
-            self.blocked = True
-            raise Blocked
+            self._block()
 
     def stop(self, work: LightningWork, delete: bool = False) -> None:
         """The status is "stopped" at once."""
-        if self.crew.stop(self._life(work), delete):
+        life = self._life(work)
+        self._undo.touching(life)
+        if self.crew.stop(life, delete):
             self._record.calls.append(["stop", work.name, delete])
 
     def retry(self, work: LightningWork) -> None:
         """Ask again for the last call if it failed or was stopped."""
-        self.crew.retry(self._life(work))
+        life = self._life(work)
+        self._undo.touching(life)
+        self.crew.retry(life)
 
     def statuses(self, work: LightningWork) -> list[WorkStatus]:
         """Of the call asked for last."""

@@ -64,6 +64,25 @@ class Crew:
         if life.phase in (PLACING, ATTACHED):
             self._emit(m.Stop(life.place, delete=True))
 
+    def departed(self, name: str) -> int:
+        """How many placements a work of this name has had that left the tree."""
+        return self._departed.get(name, 0)
+
+    def forget(self, name: str, departed: int) -> None:
+        """A work did not come after all."""
+        life = self.lives.pop(name, None)
+        if life is not None:
+            self.places.pop(life.place, None)
+        if departed:
+            self._departed[name] = departed
+
+    def rehire(self, name: str, life: Life) -> None:
+        """A work did not leave after all."""
+        self.lives[name] = life
+        self._departed.pop(name, None)
+        if life.place:
+            self.places[life.place] = life
+
     # -- asked for by the flow ---------------------------------------------------------------------------
 
     def open(self, life: Life, key: str, arguments: bytes, policy: Policy | None = None) -> Call:

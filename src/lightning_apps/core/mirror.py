@@ -37,6 +37,11 @@ class Mirror:
         self._outgoing.append(encoded)
         self._paths.append(path)
 
+    def unnote(self) -> None:
+        """What was noted last was taken back."""
+        self._outgoing.pop()
+        self._paths.pop()
+
     def take_outgoing(self) -> Changes | None:
         """Everything noted since the last time, under a version of its own."""
         if not self._outgoing:

@@ -24,8 +24,8 @@ class Binding(Protocol):
 
     context: str  # "flow", "work", or "" outside of any app
 
-    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any) -> None:
-        """A path of the component's state took a value (already stored)."""
+    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any, old: Any) -> None:
+        """A path of the component's state took a value (already stored) in the place of `old`."""
 
     def check_thread(self, component: Component) -> None:
         """Raise where this thread may not assign state."""
@@ -62,7 +62,7 @@ class Unbound:
     context = ""
     app_runs = False  # in the host of a running app, a work that is in no flow has nobody to run it
 
-    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any) -> None:
+    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any, old: Any) -> None:
         """Nobody is watching."""
 
     def check_thread(self, component: Component) -> None:

@@ -93,7 +93,7 @@ class Component(metaclass=ComponentType):
             binding = self._lit_binding
             binding.check_thread(self)
             attributes[name] = value
-            binding.moved(self, (name,), SET, value)
+            binding.moved(self, (name,), SET, value, old)
         else:
             self._lit_assign(name, value, old)
 
@@ -112,7 +112,7 @@ class Component(metaclass=ComponentType):
         release(old)
         self._lit_state[name] = None
         self.__dict__[name] = kept
-        self._lit_binding.moved(self, (name,), SET, kept)
+        self._lit_binding.moved(self, (name,), SET, kept, old)
 
     def _lit_keep(self, name: str, value: Any) -> Any:
         """The value as it is stored, or a sentence that says why it cannot be."""
@@ -155,11 +155,11 @@ class Component(metaclass=ComponentType):
         """Flows take components here; returns whether the value was one."""
         return False
 
-    def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any) -> None:
+    def _lit_moved(self, path: tuple[Any, ...], op: int, value: Any, old: Any) -> None:
         """A tracked container of this component changed inside."""
         self._lit_look_inside(path[0], op, value)
         self._lit_binding.check_thread(self)
-        self._lit_binding.moved(self, path, op, value)
+        self._lit_binding.moved(self, path, op, value, old)
 
     def _lit_apply(self, change: Change, gentle: bool = False) -> bool:
         """Take over a change made on the other side, without reporting it; False if it does not fit what is here."""
@@ -186,9 +186,10 @@ class Component(metaclass=ComponentType):
             return
         if name in self._lit_state:
             self._lit_binding.check_thread(self)
-            release(self.__dict__.pop(name, None))
+            old = self.__dict__.pop(name, None)
+            release(old)
             del self._lit_state[name]
-            self._lit_binding.moved(self, (name,), DELETE, None)
+            self._lit_binding.moved(self, (name,), DELETE, None, old)
             return
         object.__delattr__(self, name)
 

@@ -149,14 +149,15 @@ class List(Structure, list[Any]):
             raise ComponentError(f"{self.name} doesn't take slices: replace its components one by one.")
         old = list.__getitem__(self, where)
         if item is not old:
-            list.__setitem__(self, where, self._lit_new(item))
+            new = self._lit_new(item)
             dismiss(old)
+            list.__setitem__(self, where, new)
 
     def __delitem__(self, where: Any, /) -> None:
         gone = list.__getitem__(self, where)
-        list.__delitem__(self, where)
-        for item in gone if isinstance(gone, list) else [gone]:
+        for item in reversed(gone) if isinstance(gone, list) else [gone]:
             dismiss(item)
+        list.__delitem__(self, where)
 
     def pop(self, index: SupportsIndex = -1, /) -> Any:
         item = list.__getitem__(self, index)

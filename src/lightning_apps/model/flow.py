@@ -161,7 +161,7 @@ class LightningFlow(Component):
             self._lit_replaceable(name, old)
         elif name in self._lit_state:
             del self._lit_state[name]
-            self._lit_binding.moved(self, (name,), DELETE, None)
+            self._lit_binding.moved(self, (name,), DELETE, None, self.__dict__.get(name))
         self._lit_hang(name, value)
         return True
 

@@ -82,7 +82,7 @@ class Session:
 
     # -- saying ------------------------------------------------------------------------------------------
 
-    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any) -> None:
+    def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any, old: Any = None) -> None:
         """A path of the work's state took a value: sent at once if it is calm, with the rest of the burst if not."""
         data = encode_change(path, op, value)
         with self._lock:

@@ -1,0 +1,179 @@
+"""Takes back what the flow's side did in a turn that failed: state, children, calls.  Knows nothing of why it failed.
+
+Everything is noted when it is done, at the cost of what changed, and taken back in reverse order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..base.messages import DELETE, SET, SPLICE
+from ..base.values import GONE, TRACKED, opaque, release
+from ..model.component import Component
+from ..model.containers import Dict, List, Structure
+from .life import Life
+
+Path = tuple[Any, ...]
+
+
+class Undo:
+    """What was done since `begin`."""
+
+    def __init__(self) -> None:
+        self._steps: list[Callable[[], None]] = []
+        self._touched: set[int] = set()
+
+    def begin(self) -> None:
+        """What was done so far stands."""
+        self._steps, self._touched = [], set()
+
+    def changed(self, component: Component, path: Path, op: int, value: Any, old: Any, life: Life | None) -> None:
+        """A path took a value; `old` is what was there before (of a splice: the items that were removed)."""
+
+        def step() -> None:
+            _restore(component, path, op, value, old)
+            if life is not None:
+                life.mirror.unnote()
+
+        self._steps.append(step)
+
+    def touching(self, life: Life, key: str = "") -> None:
+        """A work's life is about to change; `key`: of the call that is about to be made."""
+        table = life.calls
+        if key:
+            value = table.finished.get(key, GONE)
+            if value is not GONE:
+                self.later(lambda: table.finished.__setitem__(key, value))
+            if (call := table.by_key.get(key)) is not None:
+                self.later(_keeper(call, {name: getattr(call, name) for name in call.__struct_fields__}))
+        if id(life) in self._touched:
+            return
+        self._touched.add(id(life))
+        calls = [*table.unsettled(), *([table.latest] if table.latest is not None else [])]
+        kept = [_keeper(call, {name: getattr(call, name) for name in call.__struct_fields__}) for call in calls]
+        of_life, of_table = _copied(life, ("work", "calls", "mirror")), _copied(table, ("finished",))
+        deleted = life.work._lit_deleted
+
+        def step() -> None:
+            vars(life).update(of_life)
+            vars(table).update(of_table)
+            for key in table.by_key:
+                table.finished.pop(key, None)
+            life.work._lit_deleted = deleted
+            for keep in kept:
+                keep()
+
+        self.later(step)
+
+    def later(self, step: Callable[[], None]) -> None:
+        """Do this when it is taken back."""
+        self._steps.append(step)
+
+    def take_back(self) -> None:
+        """Everything is as it was at `begin`."""
+        steps, self._steps, self._touched = self._steps, [], set()
+        for step in reversed(steps):
+            step()
+
+
+def _copied(thing: Any, without: tuple[str, ...]) -> dict[str, Any]:
+    """Its attributes, containers as shallow copies."""
+    found = {name: value for name, value in vars(thing).items() if name not in without}
+    return {name: value.copy() if hasattr(value, "copy") else value for name, value in found.items()}
+
+
+def _keeper(call: Any, values: dict[str, Any]) -> Callable[[], None]:
+    def keep() -> None:
+        for name, value in values.items():
+            setattr(call, name, value)
+
+    return keep
+
+
+# state ----------------------------------------------------------------------------------------------------
+
+
+def _restore(component: Component, path: Path, op: int, value: Any, old: Any) -> None:
+    if len(path) == 1 and op in (SET, DELETE):
+        _restore_attribute(component, path[0], old)
+    else:
+        holder: Any = component.__dict__
+        for key in path[:-1] if op in (SET, DELETE) else path:
+            holder = dict.get(holder, key) if isinstance(holder, dict) else list.__getitem__(holder, key)
+        _restore_inside(holder, path[-1], op, value, old)
+    name = path[0]
+    if opaque(component.__dict__.get(name)):
+        component._lit_opaque.add(name)
+    else:
+        component._lit_opaque.discard(name)
+
+
+def _restore_attribute(component: Component, name: str, old: Any) -> None:
+    release(component.__dict__.pop(name, None))
+    component._lit_children.pop(name, None)
+    component._lit_state.pop(name, None)
+    if old is not GONE and not isinstance(old, (Component, Structure)):
+        component._lit_state[name] = None
+        component.__dict__[name] = _own(old, component, name)
+
+
+def _restore_inside(holder: Any, key: Any, op: int, value: Any, old: Any) -> None:
+    if op in (SET, DELETE):
+        release(dict.pop(holder, key, None))
+        if old is not GONE:
+            dict.__setitem__(holder, key, _own(old, holder, key))
+    elif op == SPLICE:
+        index, _, inserted = value
+        where = slice(index, index + len(inserted))
+        for item in list.__getitem__(holder, where):
+            release(item)
+        list.__setitem__(holder, where, [_own(item, holder, index + n) for n, item in enumerate(old)])
+    else:
+        added, removed = value
+        set.difference_update(holder, added)
+        set.update(holder, removed)
+
+
+def _own(value: Any, up: Any, key: Any) -> Any:
+    """A container that was let go of is its holder's again."""
+    if type(value) in TRACKED:
+        value._up, value._key = up, key
+    return value
+
+
+# children -------------------------------------------------------------------------------------------------
+
+
+def hang_again(child: Component, parent: Any, key: str, index: int) -> None:
+    """A component that left `parent` is there again, in a list at `index`."""
+    child._lit_parent, child._lit_key = parent, key
+    if isinstance(parent, List):
+        if not any(item is child for item in list.__iter__(parent)):
+            list.insert(parent, index, child)
+    elif isinstance(parent, Dict):
+        dict.__setitem__(parent, key, child)
+    else:
+        parent._lit_children[key] = parent.__dict__[key] = child
+
+
+def hang_structure_again(structure: Structure, flow: Component, key: str) -> None:
+    """A structure that was dropped with its elements is its flow's again."""
+    structure._lit_parent, structure._lit_key = flow, key
+    flow._lit_children[key] = flow.__dict__[key] = structure
+
+
+def take_off(child: Component) -> None:
+    """A component that came into the tree is nowhere any more."""
+    parent, key = child._lit_parent, child._lit_key
+    if isinstance(parent, List):
+        kept = [item for item in list.__iter__(parent) if item is not child]
+        list.__setitem__(parent, slice(None), kept)
+        parent._lit_next -= 1
+    elif isinstance(parent, Dict):
+        if dict.get(parent, key) is child:
+            dict.__delitem__(parent, key)
+    elif parent is not None and parent._lit_children.get(key) is child:
+        del parent._lit_children[key]
+        parent.__dict__.pop(key, None)
+    child._lit_parent, child._lit_name = None, ""
