@@ -1,9 +1,9 @@
 """The vocabulary: everything that enters or leaves the coordinator, or travels on a link, is one of these frozen values.
 
-worker → host   Hello, Changed, Moved, Ready, Checkpoint                     (numbered by an offset; `Said` in the host)
+worker → host   Hello, Changed, Moved, Ready, Checkpoint, Received                     (numbered by an offset; `Said` in the host)
 host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
 engine → host   Started, Waiting, Refused, Exited, EngineClosed
-hub → host      Attached, Detached, Said
+hub → host      Attached, Detached, Said, Got
 web → host      Asked
 coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
 """
@@ -46,13 +46,20 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """First words of a worker: who it is, and what it still has to say (offsets below `first` are acknowledged)."""
+    """First words of a worker: who it is, and how far it has got.
+
+    Attributes:
+        generation: the highest of any host it has served; a host with a lower one is not obeyed.
+        received: the highest version of its state that it was told; 0: it was welcomed by nobody yet.
+        attempt: the last attempt it was given; 0: none yet.
+    """
 
     place: str
     token: str
     pid: int
     generation: int = 0
-    first: int = 1
+    received: int = 0
+    attempt: int = 0
     protocol: int = PROTOCOL
 
 
@@ -74,6 +81,12 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, tag=3):
     failure: Failure | None = None
 
 
+class Received(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """Everything up to this version has arrived; not numbered, and lost without harm."""
+
+    version: int
+
+
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """`on_start` has run; the worker takes calls."""
 
@@ -89,20 +102,23 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True, tag=5):
     values: dict[str, Any]
 
 
-FromWorker = Union[Hello, Changed, Moved, Ready, Checkpoint]
+FromWorker = Union[Hello, Changed, Moved, Ready, Checkpoint, Received]
 
 # host → worker ------------------------------------------------------------------------------------------
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """The answer to Hello: the whole state of the work at `version`, and up to which offset the host has heard it."""
+    """The answer to Hello: up to which offset the host has heard it, and the whole state of the work at `version`.
+
+    A worker that comes `again`, to a new host, keeps the state it has: it is told only what it has missed.
+    """
 
     generation: int
     version: int
     state: dict[str, Any]
     heard: int = 0
     port: int = 0
-    running: int = 0  # ordinal of the call the host believes to be under way; 0: none
+    again: bool = False
 
 
 class Changes(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -156,16 +172,25 @@ class Said(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Attached(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """A worker dialled in and was admitted."""
+    """A worker dialled in and was admitted; what it has got is in its `Hello`."""
 
     place: str
     pid: int
+    received: int = 0
+    attempt: int = 0
 
 
 class Detached(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """The link of a worker is gone.  That is not its death."""
 
     place: str
+
+
+class Got(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    """A worker has received everything up to this version of its state."""
+
+    place: str
+    version: int
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -213,7 +238,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag=8):
     kwargs: dict[str, Any] = {}
 
 
-Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Asked]
+Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Got, Asked]
 
 # effects: what to do --------------------------------------------------------------------------------------
 

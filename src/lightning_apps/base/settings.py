@@ -29,6 +29,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "text"  # or "json"
     log_prefix: str = "auto"  # "auto": on a terminal only; "always"; "never"
     tick: float | None = None  # seconds: wake the flow this often, for apps that poll
+    durability: str | None = (
+        None  # "turn": survives any process; "fsync": and power loss; "memory"; None: as the engine needs
+    )
+    journal_turns: int = 10_000  # turns that can be looked at
+    journal_bytes: int = 256 << 20  # and how many bytes of them
+    keep_runs: int = 20  # ended runs whose folders are kept
+    restarts: int = 5  # deaths of the host without progress after which the app has failed
     call_history: int = 1000  # settled calls kept per work with all their details
     lost_limit: int = 5  # deliveries of one call that may be lost with their machine
     slow_turn: float = 1.0  # seconds after which a turn is named as too long

@@ -21,10 +21,10 @@ from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.retry import Policy
 from ..model.work import LightningWork
+from . import undo as undoing
 from .crew import Crew
 from .keys import Keys
 from .life import ATTACHED, NOWHERE, Life
-from . import undo as undoing
 from .timers import Schedules, schedule_key
 
 WARN_AFTER = 100
@@ -283,6 +283,8 @@ class Coordinator:
                     life.remember(change.path[0])
             for whole in life.mirror.absorb(life.work, message):
                 self._emit(m.Send(event.place, whole))
+            for attribute in {change.path[0] for change in message.changes} & life.work._lit_opaque:
+                self._watch(life.work, attribute)  # the work's own news, not the flow's
             if life.held and not life.mirror.asking:
                 self._release(life)
             return True
@@ -323,11 +325,19 @@ class Coordinator:
         """A new attempt begins: what the one before it wrote goes."""
         setattr(life.work, name, value)
 
+    def _got(self, event: m.Got) -> bool:
+        life = self.crew.places.get(event.place)
+        if life is not None:
+            life.mirror.received(event.version)
+        return False
+
     def _asked(self, event: m.Asked) -> bool:
         mark, self._handling = self._begin_undo(), True
         try:
             if event.component not in self.tree:
-                raise NotAttached(f"The app has no component {event.component!r}, so its {event.method} cannot be called.")
+                raise NotAttached(
+                    f"The app has no component {event.component!r}, so its {event.method} cannot be called."
+                )
             value = getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
         except AppExit as exit:
             self._emit(m.Reply(event.id))
@@ -389,7 +399,11 @@ class Coordinator:
     def _way_back(self, child: Component) -> Callable[[], None]:
         """Puts components that are about to leave where they are now."""
         parent, key = child._lit_parent, child._lit_key
-        index = next((n for n, item in enumerate(list.__iter__(parent)) if item is child), 0) if isinstance(parent, list) else 0
+        index = (
+            next((n for n, item in enumerate(list.__iter__(parent)) if item is child), 0)
+            if isinstance(parent, list)
+            else 0
+        )
         flow = parent._lit_parent if not isinstance(parent, Component) else None
         there = [(component, component.name, self.crew.lives.get(component.name)) for component in child._lit_walk()]
 
@@ -624,6 +638,7 @@ HANDLERS: dict[type, Callable[[Coordinator, Any], bool | None]] = {
     m.Waiting: lambda self, event: self.crew.waiting(event),
     m.Refused: lambda self, event: self.crew.refused(event),
     m.Exited: Coordinator._exited,
+    m.Got: Coordinator._got,
     m.EngineClosed: lambda self, event: False,
     m.Asked: Coordinator._asked,
 }

@@ -155,15 +155,31 @@ class Crew:
         life = self.places.get(event.place)
         if life is None or life.phase == LEAVING:
             self._emit(m.Send(event.place, m.Rejected("this work was stopped meanwhile")))
+            self._emit(m.Stop(event.place))
             return False
         life.phase, life.waits_for = ATTACHED, ()
         self._waiting.pop(life.name, None)
+        if event.received:
+            self._welcome_back(life, event)
+            return True
         life.mirror.restart()
         state: dict[str, Any] = {}  # filled at the end of the turn: what the flow writes in it is in it
         self._welcomed.append((life, state))
         self._emit(m.Send(event.place, m.Welcome(0, life.mirror.version, state, life.mirror.heard, life.offered_port)))
         self.see_to(life)
         return True
+
+    def _welcome_back(self, life: Life, event: m.Attached) -> None:
+        """A worker that served an earlier host: it is told what it has missed, and keeps what it has."""
+        mirror = life.mirror
+        self._emit(m.Send(event.place, m.Welcome(0, mirror.version, {}, mirror.heard, life.offered_port, again=True)))
+        mirror.received(event.received)
+        for message in mirror.said:
+            self._emit(m.Send(event.place, message))
+        call = life.calls.active
+        if call is not None and call.attempt > event.attempt:
+            self._emit(m.Send(event.place, m.Run(call.ordinal, call.attempt, call.arguments, call.checkpoint)))
+        self.see_to(life)
 
     def ready(self, life: Life, message: m.Ready) -> None:
         """`on_start` has run."""

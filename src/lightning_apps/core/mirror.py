@@ -29,6 +29,7 @@ class Mirror:
         self.heard = 0
         self._sent: dict[Path, int] = {}
         self._questions: dict[Path, int] = {}
+        self.said: list[Changes | Whole] = []  # what it may not have received, in order
         self._outgoing: list[Any] = []
         self._paths: list[Path] = []
 
@@ -49,6 +50,7 @@ class Mirror:
         self.version += 1
         self._sent.update(dict.fromkeys(self._paths, self.version))
         message = Changes(self.version, self.heard, tuple(self._outgoing))
+        self.said.append(message)
         self.forget_outgoing()
         return message
 
@@ -59,8 +61,12 @@ class Mirror:
     def restart(self) -> None:
         """A new worker begins from a snapshot."""
         self.version += 1
-        self._sent, self._questions = {}, {}
+        self._sent, self._questions, self.said = {}, {}, []
         self.forget_outgoing()
+
+    def received(self, version: int) -> None:
+        """Everything up to this version has arrived."""
+        self.said = [message for message in self.said if message.version > version]
 
     @property
     def asking(self) -> bool:
@@ -96,7 +102,9 @@ class Mirror:
             return None
         self.version += 1
         self._sent[path] = self._questions[path] = self.version
-        return Whole(self.version, path)
+        question = Whole(self.version, path)
+        self.said.append(question)
+        return question
 
 
 def _outermost_list(component: Component, change: Change) -> Path | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import pickle
-import secrets
 import socket
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from ..wire.hub import Hub
 from ..wire.pump import Pump
 from ..worker.process import Threaded
 from . import signals
-from .journal import MemoryJournal
+from .journal import next_generation, open_journal
 from .run_folder import RunFolder
 from .slow import SlowTurns
 
@@ -73,12 +74,13 @@ class Host:
     ) -> None:
         self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
         self.clock = clock or SystemClock()
-        self.journal = journal or MemoryJournal()
+        self.journal = journal or open_journal(settings, engine, folder)
+        self.generation = next_generation(self.journal)
         level = "debug" if app.log_level == "debug" else settings.log_level
         self.log = Log(level, settings.log_format, colour_wanted(_is_terminal(sys.stderr)))
         self.slow = SlowTurns(threading.get_ident(), settings.slow_turn)
         self.pump = Pump(self.slow.look, self._plenty)
-        self.hub = Hub(_address(settings), self.pump, self._report)
+        self.hub = Hub(_address(settings, folder), self.pump, self._report, folder.secret(), self.generation)
         self.exit_code: int | None = None
         self.signal = ""
         self._unread = 0
@@ -331,13 +333,27 @@ PERFORM: dict[type, Callable[[Host, Any], None]] = {
 }
 
 
-def _address(settings: Settings) -> str:
+def _address(settings: Settings, folder: RunFolder) -> str:
+    """Where the hub listens: the same for every host of a run, so that its workers find the next one."""
+    name = hashlib.blake2b(os.path.abspath(folder.path).encode(), digest_size=8).hexdigest()
     if settings.link == "tcp":
-        return "tcp:127.0.0.1:0"
-    path = os.path.join(runtime_dir(), f"lightning-{os.getpid()}-{secrets.token_hex(4)}.sock")
+        return f"tcp:127.0.0.1:{_port_of(folder)}"
+    path = os.path.join(runtime_dir(), f"lightning-{name}.sock")
     if len(path.encode()) > 100:
         path = os.path.join(tempfile.gettempdir(), os.path.basename(path))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
     return f"unix:{path}"
+
+
+def _port_of(folder: RunFolder) -> int:
+    """The port of this run's hub, chosen once."""
+    path = os.path.join(folder.path, "port")
+    if not os.path.exists(path):
+        with open(path, "w") as file:
+            file.write(str(free_port()))
+    with open(path) as file:
+        return int(file.read())
 
 
 def _pickled(work: LightningWork) -> bytes | None:

@@ -1,10 +1,14 @@
-"""A journal in memory: what a turn changed is kept until there is much of it.  Survives nothing."""
+"""Which journal a run has, and one in memory, which survives nothing."""
 
 from __future__ import annotations
 
 from collections import deque
 
 from ..base.messages import Record
+from ..base.settings import Settings
+from ..ports import Engine, Journal
+from ..storage.journal import SqliteJournal
+from .run_folder import RunFolder
 
 KEEP_BYTES = 64 << 20
 
@@ -33,3 +37,20 @@ class MemoryJournal:
 
 def _size(record: Record) -> int:
     return 200 + sum(len(raw) for _, _, raw in record.received) + sum(len(data) for _, data in record.changes)
+
+
+def open_journal(settings: Settings, engine: Engine, folder: RunFolder) -> Journal:
+    """The journal that `durability` asks for; by default one that survives what the engine's works survive."""
+    durability = settings.durability or ("turn" if engine.name in ("local", "inline") else "fsync")
+    if durability == "memory":
+        return MemoryJournal()
+    return SqliteJournal(folder.journal, durability, settings.journal_turns, settings.journal_bytes)
+
+
+def next_generation(journal: Journal) -> int:
+    """The number of this host within its run; only grows."""
+    if not isinstance(journal, SqliteJournal):
+        return 1
+    generation = int(journal.get("generation") or "0") + 1
+    journal.set("generation", str(generation))
+    return generation

@@ -42,6 +42,21 @@ class RunFolder:
         safe = work.replace(os.sep, "_")
         return os.path.join(self.logs, f"{safe}.out"), os.path.join(self.logs, f"{safe}.err")
 
+    @property
+    def journal(self) -> str:
+        """The run's journal."""
+        return os.path.join(self.path, "journal.db")
+
+    def secret(self) -> bytes:
+        """What the tokens of this run's workers are made from; made at the first call, readable by its owner only."""
+        path = os.path.join(self.path, "secret")
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(os.urandom(32))
+        with open(path, "rb") as file:
+            return file.read()
+
     def write_host(self, keeper: int = 0) -> None:
         """Say that this process is the host."""
         me = process_tree.look(os.getpid())

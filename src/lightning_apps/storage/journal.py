@@ -72,7 +72,9 @@ class SqliteJournal:
             if found is None:
                 db.execute("insert or ignore into meta values('format', ?)", (str(FORMAT),))
             elif int(found[0]) > FORMAT:
-                raise JournalDamaged(f"{self.path} was written by a newer version of lightning-apps (format {found[0]}).")
+                raise JournalDamaged(
+                    f"{self.path} was written by a newer version of lightning-apps (format {found[0]})."
+                )
             return db
         except sqlite3.Error as error:
             raise self._cause(error) from None
@@ -96,7 +98,9 @@ class SqliteJournal:
             return
         data = _encode(record)
         try:
-            self._db.execute("insert or replace into turns values(?,?,?,?)", (record.turn, record.at, zlib.crc32(data), data))
+            self._db.execute(
+                "insert or replace into turns values(?,?,?,?)", (record.turn, record.at, zlib.crc32(data), data)
+            )
         except sqlite3.Error as error:
             raise self._cause(error) from None
         self.bytes_since_snapshot += len(data)

@@ -67,6 +67,11 @@ def changed_payload(seen: int, encoded: list[bytes]) -> bytes:
     return b"".join((head, size, *encoded))
 
 
+def is_changed(payload: bytes) -> bool:
+    """Whether this is a `Changed`: an array of three whose tag is 2."""
+    return payload[:2] == b"\x93\x02"
+
+
 def load_from_worker(payload: bytes) -> Any:
     """What a worker said.
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 import socket
 from collections.abc import Callable
 
+import msgspec
+
 from ..base.errors import ProtocolError
-from ..base.messages import PROTOCOL, Acknowledged, Attached, Detached, Event, Hello, Moved, Rejected, Said, ToWorker
+from ..base.messages import (
+    PROTOCOL,
+    Acknowledged,
+    Attached,
+    Detached,
+    Event,
+    Got,
+    Hello,
+    Moved,
+    Received,
+    Rejected,
+    Said,
+    ToWorker,
+    Welcome,
+)  # fmt: skip
 from . import codec
 from .link import Link, listen
 from .pump import Pump
@@ -37,12 +52,16 @@ class Hub:
         address: "unix:/path" or "tcp:127.0.0.1:0".
         pump: polls for it.
         report: is given every event, in order, on the pump's polling thread.
+        secret: of the run; tokens are made from it, so that a later host of the run knows them.
+        generation: of this host within the run; only grows.
     """
 
-    def __init__(self, address: str, pump: Pump, report: Callable[[Event], None]) -> None:
-        self._pump, self._report = pump, report
+    def __init__(
+        self, address: str, pump: Pump, report: Callable[[Event], None], secret: bytes, generation: int = 1
+    ) -> None:
+        self._pump, self._report, self._secret, self._generation = pump, report, secret, generation
         self._server, self.address = listen(address)
-        self._expected: dict[str, bytes] = {}
+        self._expected: set[str] = set()
         self._admitted: dict[str, Admitted] = {}
         self._strangers: dict[int, Link] = {}
         self._numbers = 0
@@ -51,14 +70,13 @@ class Hub:
     # -- who may come ------------------------------------------------------------------------------------
 
     def expect(self, place: str) -> str:
-        """A token that admits the worker of this place."""
-        token = secrets.token_hex(16)
-        self._expected[place] = _hashed(token)
-        return token
+        """The token that admits the worker of this place (HMAC-SHA256, RFC 2104)."""
+        self._expected.add(place)
+        return hmac.new(self._secret, place.encode(), hashlib.sha256).hexdigest()
 
     def dismiss(self, place: str) -> None:
         """Its token is void, its link is closed."""
-        self._expected.pop(place, None)
+        self._expected.discard(place)
         admitted = self._admitted.pop(place, None)
         if admitted is not None:
             admitted.link.close()
@@ -129,12 +147,13 @@ class Hub:
             earlier.link.close()
         link._frames.limit = codec.LIMIT
         self._admitted[hello.place] = Admitted(link)
-        self._report(Attached(hello.place, hello.pid))
+        self._report(Attached(hello.place, hello.pid, hello.received, hello.attempt))
         return hello.place
 
     def _known(self, hello: Hello) -> bool:
-        expected = self._expected.get(hello.place)
-        return expected is not None and hmac.compare_digest(expected, _hashed(hello.token))
+        if hello.place not in self._expected or hello.generation > self._generation:
+            return False
+        return hmac.compare_digest(self.expect(hello.place), hello.token)
 
     # -- conversation ------------------------------------------------------------------------------------
 
@@ -145,13 +164,19 @@ class Hub:
             self.dismiss(place)
             self._report(Detached(place))
             return
-        self._report(Said(place, offset, message, payload))
+        if isinstance(message, Received):
+            self._report(Got(place, message.version))
+        else:
+            self._report(Said(place, offset, message, payload))
 
     def send(self, place: str, message: ToWorker) -> None:
         """Say something to the worker there; nothing happens if it is not attached."""
         admitted = self._admitted.get(place)
-        if admitted is not None:
-            admitted.link.send(codec.frame(codec.dump(message)))
+        if admitted is None:
+            return
+        if isinstance(message, Welcome):
+            message = msgspec.structs.replace(message, generation=self._generation)
+        admitted.link.send(codec.frame(codec.dump(message)))
 
     def recorded(self, event: Said) -> None:
         """What was said is in the journal; the worker is told so now and then, and after each call."""
@@ -180,10 +205,6 @@ class Hub:
         for link in [*self._strangers.values(), *(admitted.link for admitted in self._admitted.values())]:
             link.close()
         self._admitted.clear()
-
-
-def _hashed(token: str) -> bytes:
-    return hashlib.blake2b(token.encode(), digest_size=32).digest()
 
 
 def _hello(payload: bytes) -> Hello | None:

@@ -91,18 +91,24 @@ class Worker:
         self.order = order
         work._lit_name = order.work
         self.pump = Pump()
-        self.link = Link(dial(order.address), self.pump, self._on_frame, self._on_end)
         self.session = Session(work, self._send, self.pump.alarm)
+        self.link = Link(dial(order.address), self.pump, self._on_frame, self._on_end)
         self.former: Any = None
+        self._pause = REDIAL
 
     def serve(self) -> None:
         """Handshake, `on_start`, then calls."""
         if threading.current_thread() is threading.main_thread():
             self.former = signal.signal(signal.SIGTERM, self._on_sigterm)
-        self.link.send(codec.frame(codec.dump(m.Hello(self.order.place, self.order.token, os.getpid()))))
+        self._greet()
         while True:
             for item in self.pump.take(None):
                 self._handle(item)
+
+    def _greet(self) -> None:
+        session, order = self.session, self.order
+        hello = m.Hello(order.place, order.token, os.getpid(), session.generation, session.received, session.attempted)
+        self.link.send(codec.frame(codec.dump(hello)))
 
     def _handle(self, item: Any) -> None:
         if isinstance(item, m.Run):
@@ -126,12 +132,40 @@ class Worker:
 
     def _on_frame(self, offset: int, payload: bytes) -> None:
         message = codec.load_to_worker(payload)
-        if self.session.hear(message):
+        if isinstance(message, m.Welcome) and message.again:
+            self._welcomed_back(message)
+        elif isinstance(message, m.Rejected) and self.session.received:
+            self._end_ourselves()
+        elif self.session.hear(message):
             self.pump.put(message)
+
+    def _welcomed_back(self, message: m.Welcome) -> None:
+        if self.session.welcome_back(message):
+            self.pump.alarm("orphan", None, self._end_ourselves)
+            self._pause = REDIAL
+        else:
+            self.link.close()
+            self._on_end()
 
     def _on_end(self) -> None:
         """Host gone: the keeper ends us, or starts another host; without either we end by ourselves."""
-        self.pump.alarm("orphan", self.order.orphan_limit, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        if self.session.online:
+            self.pump.alarm("orphan", self.order.orphan_limit, self._end_ourselves)
+        self.session.offline()
+        self.pump.alarm("redial", self._pause, self._redial)
+        self._pause = min(self._pause * 1.5, REDIAL_SLOWEST)
+
+    def _redial(self) -> None:
+        try:
+            sock = dial(self.order.address, 1.0)
+        except OSError:
+            self._on_end()
+            return
+        self.link = Link(sock, self.pump, self._on_frame, self._on_end)
+        self._greet()
+
+    def _end_ourselves(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         if self.session.busy_here or self.link.busy_here:
@@ -152,4 +186,5 @@ class Worker:
         self.link.close()
 
 
+REDIAL, REDIAL_SLOWEST = 0.02, 0.5  # seconds between tries to reach a host
 BACKLOG = 4 << 20  # bytes the host may be behind before assignments wait for it

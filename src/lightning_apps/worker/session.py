@@ -35,6 +35,8 @@ RATE = 4000.0  # sends a second that changes are worth at most; what is more is 
 CREDIT = 8.0  # changes that are sent at once, each by the thread that made it, before that counts
 TAIL = 0.001  # seconds after which what was held back of a burst is sent by a timer
 BURST = 1024  # changes held back at most
+REPORT = 64  # messages of the host after which it is told that they have come
+OFFLINE = 1 << 20  # bytes kept without a host before they are summarised
 BACKLOG = 4096  # messages of the flow that wait at most for the work to read an attribute
 
 MUTATORS = frozenset({sys.modules[TrackedList.__module__].__file__, component_module.__file__})
@@ -64,6 +66,9 @@ class Session:
     ) -> None:
         self.work, self._send, self._alarm, self._wall, self._clock = work, send, alarm, wall, clock
         self.outbox = Outbox()
+        self.online = False  # a host has welcomed us and its link stands
+        self.generation = self.received = self.attempted = 0
+        self._unreported = 0
         self.current: m.Run | None = None
         self._checkpoint: dict[str, Any] | None = None
         self.stopping = self.exiting = False
@@ -108,7 +113,23 @@ class Session:
     def _flush(self) -> None:
         """With the lock held: everything that was changed, as one message."""
         parts, self._parts = self._parts, []
-        self._send(self.outbox.add(codec.changed_payload(self._seen, parts)))
+        self._out(self.outbox.add(codec.changed_payload(self._seen, parts)))
+
+    def _out(self, data: bytes) -> None:
+        """With the lock held: to the host if there is one; it is kept in any case."""
+        if self.online:
+            self._send(data)
+        elif len(data) > OFFLINE or self.outbox.size > OFFLINE:
+            self._summarise()
+
+    def _summarise(self) -> None:
+        """Without a host: what was changed since the last stage of a call becomes one value per attribute."""
+        tail = self.outbox.tail(codec.is_changed)
+        if len(tail) > 1 and self._nobody_mutates():
+            names = {change.path[0] for payload in tail for change in codec.load_from_worker(payload).changes}
+            values = self.work.__dict__
+            data = [encode_change((n,), SET if n in values else DELETE, values.get(n)) for n in sorted(names)]
+            self.outbox.replace_tail(len(tail), codec.changed_payload(self._seen, data))
 
     def say(self, message: Any) -> None:
         """After everything that was changed before it."""
@@ -116,7 +137,7 @@ class Session:
         with self._lock:
             if self._parts:
                 self._flush()
-            self._send(self.outbox.add(payload))
+            self._out(self.outbox.add(payload))
 
     def check_thread(self, component: Component) -> None:
         """In a work any thread may assign, until it is stopped."""
@@ -132,8 +153,13 @@ class Session:
         elif isinstance(message, m.Acknowledged):
             self._hear_acknowledged(message.offset)
         elif isinstance(message, m.Whole):
-            self._answer_whole(message)
+            if message.version > self.received:
+                self._note_received(message.version)
+                self._answer_whole(message)
+        elif isinstance(message, m.Run) and message.attempt <= self.attempted:
+            """It was received before the host it came from was lost."""
         else:
+            self.attempted = message.attempt if isinstance(message, m.Run) else self.attempted
             return True
         return False
 
@@ -151,11 +177,40 @@ class Session:
                 self.work._lit_apply(Change((name,), DELETE))
             for name, value in message.state.items():
                 self.work._lit_apply(Change((name,), SET, value))
-            self._seen, self.offered_port = message.version, message.port
+            self._seen = self.received = message.version
+            self.generation, self.offered_port, self.online = message.generation, message.port, True
             self._watched = dict.fromkeys(self.work._lit_opaque, b"")
             self._remember_watched(self.work._lit_opaque)
 
+    def welcome_back(self, message: m.Welcome) -> bool:
+        """A later host has us: it hears what it has not heard.  False for a host that is not the latest."""
+        with self._lock:
+            if message.generation < self.generation:
+                return False
+            self.generation, self.online = message.generation, True
+            self.outbox.acknowledged(message.heard)
+            for data in self.outbox.frames:
+                self._send(data)
+            return True
+
+    def offline(self) -> None:
+        """The link is gone: what is said is kept."""
+        with self._lock:
+            self.online = False
+
+    def _note_received(self, version: int) -> None:
+        self.received = max(self.received, version)
+        self._unreported += 1
+        if self._unreported >= REPORT:
+            self._unreported = 0
+            with self._lock:
+                if self.online:
+                    self._send(codec.frame(codec.dump(m.Received(self.received))))
+
     def _hear_changes(self, message: m.Changes) -> None:
+        if message.version <= self.received:
+            return
+        self._note_received(message.version)
         with self._lock:
             self._incoming.append(message)
             self._close_gate()
