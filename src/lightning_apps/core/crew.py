@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ..base import messages as m
 from ..base.messages import Effect, Failure
 from ..base.status import WorkFailureReasons as Why
@@ -33,7 +35,8 @@ class Crew:
         self.now = 0.0
         self.tell_waits_at: float | None = None
         self.failed: list[tuple[Life, Call | None]] = []  # failures since they were last looked at
-        self.moved: list[Any] = []  # what the record says of calls
+        self.story: list[Any] = []  # what the record tells of calls
+        self.did: list[Any] = []  # what it keeps of what the flow asked for
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
         self.alarms = Alarms()
         self.roll_back: Callable[[Life, str, Any], None] = lambda life, name, value: None
@@ -88,7 +91,8 @@ class Crew:
     def open(self, life: Life, key: str, arguments: bytes, policy: Policy | None = None) -> Call:
         """A call is made: queued, and a process is seen to."""
         call = life.calls.open(key, arguments, self.now, policy or life.work._lit_options.get("policy") or Policy())
-        self.moved.append(["opened", life.name, call.ordinal, key, arguments])
+        self.did.append(["opened", life.name, key, arguments, msgspec.structs.astuple(call.policy)])
+        self.story.append(["opened", life.name, call.ordinal, key])
         life.bare = []
         self.see_to(life)
         return call
@@ -140,7 +144,7 @@ class Crew:
         for name, value in life.base.items():
             self.roll_back(life, name, value)
         life.base = {}
-        self.moved.append(["sent", life.name, call.ordinal, call.attempt])
+        self.story.append(["sent", life.name, call.ordinal, call.attempt])
         self._emit(m.Send(life.place, m.Run(call.ordinal, call.attempt, call.arguments, call.checkpoint)))
 
     def _send_away(self, life: Life, delete: bool = False) -> None:
@@ -328,7 +332,7 @@ class Crew:
         call.move(Stage.FAILED, self.now, failure.reason, failure.message)
         call.stage = Stage.RUNNING  # only the last failure settles it
         life.calls.put_back(call, self.now, reason=reason)
-        self.moved.append(["retry", life.name, call.ordinal, call.failures, call.not_before, failure.reason])
+        self.story.append(["retry", life.name, call.ordinal, call.failures, call.not_before, failure.reason])
         self.alarms.set(life.name, call.not_before)
         times = f"{call.failures} of {call.policy.retries}"
         self._emit(
@@ -381,7 +385,7 @@ class Crew:
         message: str | None = None,
     ) -> None:
         if call.move(stage, self.now if at is None else at, reason, message):
-            self.moved.append(["moved", life.name, call.ordinal, stage, call.attempt, reason])
+            self.story.append(["moved", life.name, call.ordinal, stage, call.attempt, reason])
 
     # -- devices and idleness ----------------------------------------------------------------------------
 
@@ -394,7 +398,7 @@ class Crew:
     def release(self, place: str) -> bool:
         """End the process at this place if it has nothing to do; the status of its work stays as it is."""
         holder = self.places.get(place)
-        if holder is None or holder.busy or holder.released or holder.phase != ATTACHED or not holder.ready:
+        if holder is None or not holder.idle:
             return False
         holder.released, holder.wanted = True, False
         self._emit(m.Stop(place))
@@ -405,7 +409,7 @@ class Crew:
         times = [
             life.idle_since + limit
             for life in self.lives.values()
-            if (limit := _idle_timeout(life)) and life.idle_since
+            if (limit := _idle_timeout(life)) and life.idle_since and life.idle
         ]
         return min(times, default=None)
 

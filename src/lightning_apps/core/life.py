@@ -52,6 +52,11 @@ class Life:
         """Whether a call is under way or waits."""
         return self.calls.active is not None or bool(self.calls.queue)
 
+    @property
+    def idle(self) -> bool:
+        """Whether it has a process that could be ended without harm."""
+        return self.phase == ATTACHED and self.ready and not self.busy and not self.released
+
     def statuses(self) -> list[WorkStatus]:
         """What users read: of the call asked for last, else of the process."""
         if self.bare and (
@@ -83,7 +88,7 @@ class Life:
     def gone(self) -> None:
         """Its process has ended."""
         self.place, self.phase, self.ready = "", NOWHERE, False
-        self.waits_for, self.pending_reason = (), ""
+        self.waits_for, self.pending_reason, self.idle_since = (), "", 0.0
         self.mirror.restart()
 
     def take_changes(self) -> list[Send]:
