@@ -1,0 +1,246 @@
+"""Stops, failures, losses, devices and idleness as conversations with the coordinator."""
+
+from __future__ import annotations
+
+import lightning as L
+import pytest
+
+from core.talk import Root, Talk, Work, of
+from lightning_apps.base import messages as m
+
+
+def call(flow):
+    flow.w.run(flow.n)
+
+
+def started(work, run=call, **options):
+    """A conversation in which the work's first call is under way."""
+    talk = Talk(Root(run, w=work), **options)
+    talk.settle()
+    talk.arrive("w")
+    talk.running("w")
+    return talk
+
+
+def test_a_failure_is_seen_for_one_turn_and_then_ends_the_app_with_1():
+    seen = []
+
+    def run(flow):
+        seen.append(flow.w.has_failed)
+        flow.w.run()
+
+    talk = started(Work(), run)
+    effects = talk.fail("w", "ValueError: boom")
+
+    assert seen[-1] is True
+    (exit,) = of(effects, m.Exit)
+    assert (exit.code, "root.w" in exit.message) == (1, True)
+    (said,) = [effect for effect in of(effects, m.Say) if effect.level == "error"]
+    assert said.message == "ValueError: boom\nroot.w failed: run(), attempt 1."
+    assert effects.index(said) < effects.index(exit)
+
+
+def test_a_failed_call_that_the_flow_retries_at_once_does_not_end_the_app():
+    def run(flow):
+        if flow.w.has_failed:
+            flow.w.retry()
+        flow.w.run()
+
+    talk = started(Work(), run)
+    effects = talk.fail("w")
+
+    assert not of(effects, m.Exit)
+    (order,) = of(effects, m.Run)
+    assert order.message.attempt == 2
+
+
+def test_a_failed_call_is_not_made_again_by_the_same_arguments_but_by_others():
+    talk = started(Work(parallel=True, raise_exception=False))
+    assert not of(talk.fail("w"), m.Run)
+    assert not of(talk.settle(), m.Run)
+
+    talk.root.__dict__["n"] = 1
+    effects = talk.tell(m.Waiting("nobody@1", ""), m.Asked("1", "root", "ready.__bool__"))
+
+    (order,) = of(effects, m.Run)
+    assert order.message.ordinal == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [({"code": 3}, "ended with exit code 3"), ({"signal": 9}, "was ended by SIGKILL (9)")]
+)
+def test_a_process_that_dies_on_a_living_machine_has_failed(how, said):
+    talk = started(Work(parallel=True, raise_exception=False))
+
+    talk.tell(talk.exited("w", **how))
+
+    assert talk.root.w.has_failed
+    assert said in talk.root.w.status.message
+
+
+def test_a_lost_machine_is_no_failure_and_the_call_goes_out_again():
+    talk = started(Work(parallel=True))
+    effects = talk.tell(talk.exited("w", lost=True))
+
+    (place,) = of(effects, m.Place)
+    assert place.place == "root.w@2"
+    assert talk.root.w.is_pending
+    assert "lost" in talk.root.w.status.reason
+    (order,) = of(talk.arrive("w"), m.Run)
+    assert order.message.attempt == 2
+
+
+def test_a_call_lost_too_often_has_failed():
+    talk = started(Work(parallel=True, raise_exception=False), lost_limit=2)
+    for _ in range(2):
+        talk.tell(talk.exited("w", lost=True))
+        talk.arrive("w")
+    talk.tell(talk.exited("w", lost=True))
+
+    assert talk.root.w.has_failed
+    assert "3 times" in talk.root.w.status.message
+
+
+def test_stop_shows_stopped_at_once_and_the_same_arguments_do_not_start_it_again():
+    def run(flow):
+        flow.w.run(1)
+        if flow.n == 1:
+            flow.w.stop()
+            assert flow.w.has_stopped
+
+    talk = started(Work(parallel=True), run)
+    talk.root.__dict__["n"] = 1
+    effects = talk.tell(m.Asked("1", "root", "works"))
+    assert [stop.place for stop in of(effects, m.Stop)] == ["root.w@1"]
+    effects = talk.settle() + talk.tell(m.Exited("root.w@1", 0)) + talk.settle()
+
+    assert talk.root.w.has_stopped
+    assert not of(effects, m.Place) and not of(effects, m.Stop)
+
+
+def test_other_arguments_start_a_stopped_work_once_the_old_process_is_gone():
+    talk = started(Work(parallel=True))
+    talk.root.w.stop()
+    talk.root.__dict__["n"] = 2
+    assert not of(talk.tell(m.Asked("1", "root", "works")), m.Place)
+
+    effects = talk.tell(m.Exited("root.w@1", 0))
+
+    assert [place.place for place in of(effects, m.Place)] == ["root.w@2"]
+
+
+def test_a_worker_that_dials_in_after_its_work_was_stopped_is_rejected():
+    talk = Talk(Root(None, w=Work()))
+    place = talk.place("w")
+    talk.root.w.stop()
+
+    effects = talk.tell(m.Attached(place, 1))
+
+    assert of(effects, m.Rejected)
+
+
+def test_stopping_what_never_started_does_nothing():
+    talk = Talk(Root(lambda flow: flow.w.stop(), w=Work(start_with_flow=False)))
+
+    assert talk.settle() == []
+    assert talk.root.w.status.stage == "not_started"
+
+
+def test_an_engine_that_can_never_place_a_work_fails_its_call_with_the_reason():
+    talk = Talk(Root(lambda flow: flow.w.run(), w=Work(parallel=True, raise_exception=False)))
+    talk.settle()
+
+    talk.tell(m.Refused(talk.place("w"), "this machine has 2 CPUs."))
+
+    assert talk.root.w.has_failed
+    assert talk.root.w.status.message == "this machine has 2 CPUs."
+
+
+def test_what_a_work_waits_for_is_its_status():
+    talk = Talk(Root(lambda flow: flow.w.run(), w=Work(parallel=True)))
+    talk.settle()
+
+    talk.tell(m.Waiting(talk.place("w"), "1 GPU is held by root.a", ()))
+
+    assert (talk.root.w.status.stage, talk.root.w.status.reason) == ("pending", "1 GPU is held by root.a")
+
+
+def test_an_idle_holder_is_released_when_another_waits_for_what_it_holds():
+    def run(flow):
+        flow.a.run()
+        flow.b.run()
+
+    talk = Talk(Root(run, a=Work(parallel=True), b=Work(parallel=True, start_with_flow=False)))
+    talk.settle()
+    talk.arrive("a")
+    talk.running("a")
+    effects = talk.tell(m.Waiting(talk.place("b"), "held", (talk.place("a"),)))
+    assert not of(effects, m.Stop)
+
+    effects = talk.succeed("a")
+
+    assert [stop.place for stop in of(effects, m.Stop)] == ["root.a@1"]
+    assert talk.root.a.has_succeeded
+
+
+def test_an_idle_process_ends_after_its_idle_timeout_and_not_before():
+    talk = started(Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60)))
+    talk.succeed("w")
+    talk.settle()
+    assert talk.core.wake_at == 1060.0
+
+    talk.now = 1059.0
+    assert not of(talk.tell(), m.Stop)
+    talk.now = 1060.0
+    assert of(talk.tell(), m.Stop)
+    assert talk.core.wake_at is None
+    assert talk.root.w.has_succeeded
+
+
+def test_after_its_idle_process_ended_other_arguments_start_it_again():
+    talk = started(Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60)))
+    talk.succeed("w")
+    talk.settle()
+    talk.now = 1060.0
+    talk.tell()
+    talk.tell(m.Exited("root.w@1", 0))
+    assert talk.root.w.has_succeeded
+
+    talk.root.__dict__["n"] = 5
+    effects = talk.tell(m.Asked("1", "root", "works"))
+
+    assert [place.place for place in of(effects, m.Place)] == ["root.w@2"]
+
+
+def test_a_work_that_leaves_the_tree_is_stopped_and_its_words_are_ignored():
+    def run(flow):
+        if flow.n == 1 and "w" in flow._lit_children:
+            del flow.w
+
+    talk = Talk(Root(run, w=Work()))
+    talk.settle()
+    talk.arrive("w")
+    late = talk.said("w", m.Changed(9, (m.Change(("x",), m.SET, 3),)))
+    talk.root.__dict__["n"] = 1
+    effects = talk.tell(m.Asked("1", "root", "works"))
+
+    assert [stop.place for stop in of(effects, m.Stop)] == ["root.w@1"]
+    assert not of(talk.tell(late), m.Send)
+
+
+def test_a_name_given_again_gets_placements_that_only_grow():
+    def run(flow):
+        if flow.n == 1:
+            flow.w.delete()
+            flow.w = Work()
+            flow.n = 2
+            flow.w.start()
+
+    talk = Talk(Root(run, w=Work()))
+    talk.settle()
+    talk.arrive("w")
+    talk.root.__dict__["n"] = 1
+    effects = talk.tell(m.Asked("1", "root", "works"))
+
+    assert [stop.place for stop in of(effects, m.Stop)][0] == "root.w@1"
+    assert [place.place for place in of(effects, m.Place)] == ["root.w@2"]
