@@ -122,7 +122,7 @@ def main(order: dict[str, Any]) -> int:
         lambda quiet: load(order, quiet),
         lambda app, channel: host(order, channel, settings),
         worker,
-        (__file__, "--spawned"),
+        entry=(__file__, "--spawned"),
     )
     logs = os.path.join(order["folder"], "logs")
     os.makedirs(logs, exist_ok=True)

@@ -220,7 +220,7 @@ def test_what_a_worker_started_goes_with_it(stage: Any, left: str, end: str) -> 
     process = stage.app(host + "desk.ended('a')\n" + UP, works={"a": left + "open('go', 'w')\n" + end})
     stage.until_there("up")
 
-    stage.eventually(lambda: len(process.living()) == 3, what=process.report)  # keeper, zygote, host
+    stage.eventually(lambda: len(process.living()) == 4, what=process.report)  # keeper, zygote, host, spare
 
     process.signal(signal.SIGTERM)
     assert process.wait() == 143
@@ -246,7 +246,7 @@ def test_a_daemon_of_the_app_file_lives_until_the_app_ends(stage: Any) -> None:
     process = stage.app("desk.start('a'); desk.ended('a')\n" + UP, load="import signal\n" + DAEMON, works={"a": "pass"})
     stage.until_there("up")
 
-    assert len(process.living()) == 4  # keeper, zygote, host, daemon
+    stage.eventually(lambda: len(process.living()) == 5, what=process.report)  # keeper, zygote, host, spare, daemon
 
     process.interrupt()
     assert process.wait() == 130
@@ -263,7 +263,7 @@ def test_stopping_everything_for_a_while_ends_nothing(stage: Any) -> None:
     os.killpg(process.pid, signal.SIGCONT)
     stage.eventually(lambda: _state(process.pid) == "S")
 
-    assert len(process.living()) == 4
+    stage.eventually(lambda: len(process.living()) == 5, what=process.report)  # keeper, zygote, host, worker, spare
     (stage.folder / "go").touch()
     assert process.wait() == 0
     process.assert_nothing_left(0)

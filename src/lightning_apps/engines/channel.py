@@ -1,9 +1,11 @@
-"""The keeper's protocol: frames between host, keeper and zygote over socket pairs.  Knows nothing of what they mean.
+"""The keeper's protocol: frames between host, keeper, zygote and its spare over socket pairs.  Knows nothing of what they mean.
 
     host → keeper     PlaceWorker, StopWorker, CloseAll, Failed
     keeper → host     Started, Refused, Exited (of `base.messages`), Closed
     keeper → zygote   ForkWorker, ForkHost (with the host's end of its own channel)
     zygote → keeper   Loaded, HostStarted, Forked, Reaped, Refused, Failed
+    zygote → spare    ForkWorker
+    spare → zygote    SpareReady
 
 A frame is four bytes of length (little endian) and one msgpack value.
 """
@@ -90,9 +92,13 @@ class Reaped(msgspec.Struct, frozen=True, array_like=True, tag=111):
     status: int
 
 
+class SpareReady(msgspec.Struct, frozen=True, array_like=True, tag=112):
+    """A process that was forked ahead waits for what it is to be."""
+
+
 Message = Union[
     Started, Refused, Exited, PlaceWorker, StopWorker, CloseAll, Closed, Failed,
-    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped,
+    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped, SpareReady,
 ]  # fmt: skip
 
 ENCODER = msgspec.msgpack.Encoder()

@@ -22,10 +22,12 @@ from ..model.app import LightningApp
 from ..model.work import LightningWork
 from ..ports import Placement
 from ..worker.lookup import find_work
-from ..worker.surroundings import leave, reset_signals, settle
+from ..worker.surroundings import detach, leave, reset_signals, settle, unblock_signals
 from . import signals
 from .loop import Loop
+from .spare import Spare, await_order
 
+CALM = 0.05  # seconds without an order after which a spare is forked: many orders at once are not held up by it
 ALL_SIGNALS = signal.valid_signals()
 
 
@@ -36,12 +38,14 @@ class Bodies(msgspec.Struct, frozen=True):
         load: gives the app; its argument says whether what the file prints goes to the log only.
         host: runs the app, given the host's end of the channel to the keeper; returns the exit code.
         worker: runs a worker.
+        rehearse: what a process that is forked ahead does, so that its pages are in memory when it becomes a worker.
         entry: what a fresh interpreter is given to be a worker.
     """
 
     load: Callable[[bool], LightningApp]
     host: Callable[[LightningApp, Channel], int]
     worker: Callable[[Placement, LightningWork | None], NoReturn]
+    rehearse: Callable[[], None] = lambda: None
     entry: tuple[str, ...] = ("-m", "lightning_apps.worker.spawned")
 
 
@@ -108,10 +112,12 @@ def _become_host(bodies: Bodies, app: LightningApp, channel: Channel) -> int:
 
 
 class Zygote:
-    """Forks on request, reaps, reports."""
+    """Forks on request, one worker ahead, reaps, reports."""
 
     def __init__(self, bodies: Bodies, app: LightningApp, channel: Channel) -> None:
         self._bodies, self._app, self._channel = bodies, app, channel
+        self._spare: Spare | None = None
+        self._ordered = 0  # how many workers were asked for
         self._loop = Loop()
         self._loop.listen([signal.SIGCHLD])
         self._loop.read(channel.fileno(), self._obey)
@@ -120,6 +126,7 @@ class Zygote:
         """Until the keeper closes its end."""
         gc.collect()
         gc.freeze()
+        self._prepare_spare()
         while not self._channel.closed:
             self._loop.step([self._channel.fileno()] if self._channel.waiting else ())
             if self._loop.arrived:
@@ -130,23 +137,81 @@ class Zygote:
     def _obey(self) -> None:
         for message in self._channel.receive():
             if isinstance(message, ForkWorker):
-                self._fork_worker(message.order)
+                self._start_worker(message.order)
             elif isinstance(message, ForkHost):
                 self._fork_host(self._channel.descriptors.pop())
 
-    def _fork_worker(self, order: Placement) -> None:
-        def body() -> int:
-            self._leave_child()
-            settle(order, subreaper=True)
-            reset_signals()
-            self._bodies.worker(order, find_work(self._app, order.work))
-
+    def _start_worker(self, order: Placement) -> None:
+        self._ordered += 1
         try:
-            pid = fork(body)
+            pid = self._spare_for(order) or fork(lambda: self._be_worker(order))
         except OSError as error:
             self._channel.tell(Refused(order.place, f"{order.work} cannot be started: {error.strerror}."))
         else:
             self._channel.tell(Forked(order.place, pid))
+
+    def _be_worker(self, order: Placement) -> int:
+        self._leave_child()
+        detach()
+        return self._work(order)
+
+    def _work(self, order: Placement) -> NoReturn:
+        settle(order)
+        unblock_signals()
+        self._bodies.worker(order, find_work(self._app, order.work))
+
+    # -- one ahead -----------------------------------------------------------------------------------------
+
+    def _prepare_spare(self, wait: float = CALM) -> None:
+        """Fork one as soon as nobody has asked for a worker for a while."""
+        ordered = self._ordered
+
+        def due() -> None:
+            if self._spare is None and ordered == self._ordered:
+                self._fork_spare()
+
+        self._loop.after(wait, due)
+
+    def _fork_spare(self) -> None:
+        ours, theirs = Channel.pair()
+
+        def body() -> int:
+            ours.close()
+            self._leave_child()
+            detach()
+            self._bodies.rehearse()
+            order = await_order(theirs)
+            return os._exit(0) if order is None else self._work(order)
+
+        try:
+            self._spare = Spare(fork(body), ours)
+            self._loop.read(ours.fileno(), self._hear_spare)
+        except OSError:
+            ours.close()  # it goes without; who asks for a worker is told why there is none
+        theirs.close()
+
+    def _hear_spare(self) -> None:
+        if self._spare is not None and not self._spare.hear():
+            self._let_spare_go()
+
+    def _spare_for(self, order: Placement) -> int:
+        """The number of the spare if it is now the worker of this order, else 0."""
+        spare = self._spare
+        if spare is None:
+            self._prepare_spare()
+            return 0
+        if not spare.suits(order):
+            return 0
+        taken = spare.take(order)
+        self._let_spare_go()
+        self._prepare_spare()
+        return spare.pid if taken else 0
+
+    def _let_spare_go(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self._loop.forget(spare.channel.fileno())
+            spare.channel.close()
 
     def _fork_host(self, descriptor: int) -> None:
         def body() -> int:
@@ -161,10 +226,13 @@ class Zygote:
         pid = fork(body)
         os.close(descriptor)
         self._channel.tell(HostStarted(pid))
+        self._prepare_spare(0.0)  # the host takes longer to ask for the first worker
 
     def _leave_child(self) -> None:
         self._loop.leave_child()
         self._channel.close()
+        if self._spare is not None:
+            self._spare.channel.close()  # or it would outlive the zygote
 
     def _reap(self) -> None:
         """Report first and reap then, so that a status is never lost with us."""

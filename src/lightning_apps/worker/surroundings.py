@@ -25,36 +25,55 @@ RESET = (
 
 
 def reset_signals() -> None:
-    """Dispositions as in a process that was just executed; SIGPIPE stays ignored as in every Python."""
+    """Dispositions as in a process that was just executed, and none blocked; SIGPIPE stays ignored as in every Python."""
+    reset_handlers()
+    unblock_signals()
+
+
+def reset_handlers() -> None:
+    """The dispositions alone: what arrives meanwhile is kept, where all are blocked."""
     signal.set_wakeup_fd(-1)
     for number in RESET:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def unblock_signals() -> None:
+    """Whatever was kept arrives now."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def settle(order: Placement, *, subreaper: bool) -> None:
-    """In a forked worker: a session, variables, output and random numbers of its own."""
+def detach() -> None:
+    """In a forked worker, before its order is known: a session, standard streams and random numbers of its own."""
     os.setsid()
-    if subreaper:
-        process_tree.become_subreaper()
-    settings.export({**order.env, process_tree.PLACE_MARK: process_tree.mark_of(order.place, order.address)})
-    redirect(order.out, order.err)
+    process_tree.become_subreaper()
+    reset_handlers()
+    redirect("", "")
     reseed()
+
+
+def settle(order: Placement) -> None:
+    """Take the variables and the output that an order asks for."""
+    settings.export({**order.env, process_tree.PLACE_MARK: process_tree.mark_of(order.place, order.address)})
+    point(1, order.out)
+    point(2, order.err)
 
 
 def redirect(out: str, err: str) -> None:
     """Nothing to read; what is written goes to these files, line by line."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    for number, path in ((1, out), (2, err)):
-        if path:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            os.dup2(file, number)
-            os.close(file)
+    point(0, os.devnull, os.O_RDONLY)
+    point(1, out)
+    point(2, err)
     sys.stdin = sys.__stdin__ = _text(0, "r")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "w")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "w")  # type: ignore[misc]
+
+
+def point(number: int, path: str, flags: int = os.O_WRONLY | os.O_CREAT | os.O_APPEND) -> None:
+    """Have a file descriptor stand for this file; "" leaves it as it is."""
+    if path:
+        file = os.open(path, flags, 0o600)
+        os.dup2(file, number)
+        os.close(file)
 
 
 def _text(number: int, mode: str) -> io.TextIOWrapper:
