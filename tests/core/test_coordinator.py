@@ -130,7 +130,7 @@ def test_words_heard_twice_count_once():
     talk.tell(change)
 
     assert talk.root.w.items == ["a"]
-    assert talk.outcome.record.received == []
+    assert talk.outcome.record.taken == []
 
 
 def test_a_burst_costs_one_turn_and_the_record_keeps_all_of_it():
@@ -144,7 +144,7 @@ def test_a_burst_costs_one_turn_and_the_record_keeps_all_of_it():
     talk.tell(*changes)
 
     assert (talk.root._turns - turns, talk.root.w.x) == (1, 5)
-    assert len(talk.outcome.record.received) == 5
+    assert len(talk.outcome.record.taken) == 5
 
 
 def test_what_the_flow_writes_is_sent_before_the_call_it_is_for():

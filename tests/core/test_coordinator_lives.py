@@ -242,5 +242,5 @@ def test_a_name_given_again_gets_placements_that_only_grow():
     talk.root.__dict__["n"] = 1
     effects = talk.tell(m.Asked("1", "root", "works"))
 
-    assert [stop.place for stop in of(effects, m.Stop)][0] == "root.w@1"
+    assert of(effects, m.Stop)[0].place == "root.w@1"
     assert [place.place for place in of(effects, m.Place)] == ["root.w@2"]

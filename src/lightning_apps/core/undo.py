@@ -18,9 +18,14 @@ Path = tuple[Any, ...]
 
 
 class Undo:
-    """What was done since `begin`."""
+    """What was done since `begin`.
 
-    def __init__(self) -> None:
+    Args:
+        places: the works by the place where each is.
+    """
+
+    def __init__(self, places: dict[str, Life]) -> None:
+        self._places = places
         self._steps: list[Callable[[], None]] = []
         self._touched: set[int] = set()
 
@@ -56,6 +61,8 @@ class Undo:
         deleted = life.work._lit_deleted
 
         def step() -> None:
+            if life.place != of_life["place"]:
+                self._places.pop(life.place, None)
             vars(life).update(of_life)
             vars(table).update(of_table)
             for key in table.by_key:
