@@ -91,6 +91,15 @@ class Talk:
         (reply,) = of(effects, m.Reply)
         return reply
 
+    @property
+    def wakes_at(self) -> float | None:
+        """When the next turn is, apart from looks at layouts."""
+        due, self.core.layouts.due = self.core.layouts.due, None
+        try:
+            return self.core.wake_at
+        finally:
+            self.core.layouts.due = due
+
     def settle(self, limit: int = 50) -> list[Any]:
         """Turns until the flow has no reason to run; all their effects."""
         effects = self.tell()

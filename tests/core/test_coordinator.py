@@ -19,7 +19,7 @@ def test_the_flow_runs_once_at_first_and_then_not_before_something_happens():
     talk.tell()
 
     assert talk.root._turns == 1
-    assert talk.core.wake_at is None
+    assert talk.wakes_at is None
 
 
 def test_a_new_call_opens_places_and_delivers_and_ends_the_turn():
@@ -201,7 +201,7 @@ def test_a_call_that_is_not_made_again_does_not_wake_the_flow_by_itself():
     talk.settle()
 
     assert talk.root._turns == 2  # opening the call is a change; evaluating it again is none
-    assert talk.core.wake_at is None
+    assert talk.wakes_at is None
 
 
 def test_start_blocks_until_ready_and_is_not_asked_for_twice():

@@ -187,13 +187,13 @@ def test_an_idle_process_ends_after_its_idle_timeout_and_not_before():
     talk = started(Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60)))
     talk.succeed("w")
     talk.settle()
-    assert talk.core.wake_at == 1060.0
+    assert talk.wakes_at == 1060.0
 
     talk.now = 1059.0
     assert not of(talk.tell(), m.Stop)
     talk.now = 1060.0
     assert of(talk.tell(), m.Stop)
-    assert talk.core.wake_at is None
+    assert talk.wakes_at is None
     assert talk.root.w.has_succeeded
 
 

@@ -54,7 +54,7 @@ def test_after_a_hundred_self_made_turns_the_flow_is_paced_and_told_why_once():
     said, pauses = [], []
     for _ in range(1000):
         said += of(talk.tell(), m.Say)
-        pauses.append(talk.core.wake_at - talk.now if talk.core.wake_at else 0.0)
+        pauses.append(talk.wakes_at - talk.now if talk.wakes_at else 0.0)
 
     assert set(pauses[:100]) == {0.0}
     assert 0.0005 < pauses[101] < 0.0015
@@ -71,23 +71,23 @@ def test_an_event_ends_the_pacing():
     talk = Talk(Root(run, w=Work()))
     for _ in range(300):
         talk.tell()
-    assert talk.core.wake_at > talk.now
+    assert talk.wakes_at > talk.now
 
     talk.tell(m.Attached(talk.place("w"), 1))
 
-    assert talk.core.wake_at == 0.0
+    assert talk.wakes_at == 0.0
 
 
 def test_a_tick_wakes_the_flow_at_its_times():
     talk = Talk(Root(), tick=5.0)
     talk.settle()
-    assert talk.core.wake_at == 1005.0
+    assert talk.wakes_at == 1005.0
 
     talk.now = 1005.0
     talk.tell()
 
     assert talk.root._turns == 2
-    assert talk.core.wake_at == 1010.0
+    assert talk.wakes_at == 1010.0
 
 
 def test_a_schedule_wakes_the_flow_when_it_is_due_and_stays_due_until_it_is_reached():
@@ -105,7 +105,7 @@ def test_a_schedule_wakes_the_flow_when_it_is_due_and_stays_due_until_it_is_reac
     talk.succeed("gate")
     talk.settle()
     assert len(fired) == 1
-    assert talk.core.wake_at == 1001.0
+    assert talk.wakes_at == 1001.0
 
     talk.now = 1003.5
     talk.tell()
@@ -134,7 +134,7 @@ def test_a_flow_ends_the_app_with_its_code(how, code, text):
 
     assert exit_.code == code
     assert text in exit_.message
-    assert talk.core.done and talk.core.wake_at is None
+    assert talk.core.done and talk.wakes_at is None
 
 
 def test_an_exception_that_is_no_exception_class_of_the_usual_kind_ends_the_app_as_well():

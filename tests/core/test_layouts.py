@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from core.talk import Talk, of
+from lightning_apps.base.messages import Exit
 from lightning_apps.core.layouts import collect
 from lightning_apps.frontends import StaticWebFrontend, StreamlitFrontend
 from lightning_apps.model.flow import LightningFlow
@@ -165,3 +167,77 @@ def test_a_frontend_made_again_from_equal_arguments_is_the_same() -> None:
     assert not make("hello").same_as(make("goodbye"))
     assert not StaticWebFrontend("a").same_as(StaticWebFrontend("b"))
     assert not StaticWebFrontend("a").same_as(StreamlitFrontend(page))
+
+
+class Tabs(LightningFlow):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tab, self.shown = "first", 0
+        self._seen = 0
+
+    def run(self) -> None:
+        self._seen += 1
+
+    def next(self, name: str) -> None:
+        self.tab = name
+
+    def configure_layout(self) -> Any:
+        self._collected = self.__dict__.get("_collected", 0) + 1
+        return {"name": self.tab, "content": "https://example.org"}
+
+
+def shown(talk: Talk) -> str:
+    return talk.root.state["vars"]["_layout"][0]["name"]
+
+
+def test_layouts_are_there_before_the_first_turn_and_follow_changes_without_waking_the_flow():
+    talk = Talk(Tabs())
+    assert shown(talk) == "first"
+    talk.settle()
+
+    talk.ask("next", "second")
+    talk.settle()
+    turns = talk.root._seen
+    talk.now += 0.1
+    talk.tell()
+
+    assert shown(talk) == "second"
+    assert talk.root._seen == turns
+    assert talk.core.wake_at is None
+    assert talk.outcome.record.empty
+
+
+def test_layouts_are_collected_ten_times_a_second_at_most_and_the_last_one_counts():
+    talk = Talk(Tabs())
+    talk.settle()
+    for n in range(20):
+        talk.now += 0.01
+        talk.ask("next", str(n))
+    assert talk.root._collected <= 4
+
+    talk.now = talk.core.layouts.due
+    talk.tell()
+
+    assert shown(talk) == "19"
+
+
+def test_a_quiet_app_collects_nothing():
+    talk = Talk(Tabs())
+    talk.settle()
+    talk.now += 1
+    talk.tell()
+    collected = talk.root._collected
+    for _ in range(5):
+        talk.now += 1
+        talk.tell()
+
+    assert talk.root._collected == collected
+
+
+def test_a_layout_that_cannot_be_shown_ends_the_app_and_names_the_flow():
+    talk = Talk(Root(shown=5))
+
+    (end,) = of(talk.outcome.effects, Exit)
+
+    assert end.code == 1
+    assert "The configure_layout of root (Root) failed" in end.message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,42 @@ from ..model.layout import Frontend, LayoutTypeError, LayoutValueError
 from ..model.work import LightningWork
 
 Entry = dict[str, Any]
+
+
+class Layouts:
+    """Keeps `_layout` of every flow up to date.  Layouts are output: they wake nobody and are no change.
+
+    Args:
+        pause: seconds between two looks at least.
+    """
+
+    def __init__(self, pause: float = 0.1) -> None:
+        self.due: float | None = None
+        self.frontends: dict[str, Frontend] = {}
+        self._pause, self._last = pause, float("-inf")
+
+    def changed(self, now: float) -> None:
+        """Something happened: what is shown may be another thing now."""
+        if self.due is None:
+            self.due = max(now, self._last + self._pause)
+
+    def look(self, flows: Iterable[LightningFlow], now: float) -> None:
+        """Collect from these flows if it is time.
+
+        Raises:
+            LayoutTypeError, LayoutValueError: see `collect`.
+        """
+        if self.due is None or now < self.due:
+            return
+        self.due, self._last, frontends = None, now, {}
+        for flow in flows:
+            found = collect(flow)
+            if found.layout != flow.__dict__.get("_layout"):
+                flow.__dict__["_layout"] = flow._lit_keep("_layout", found.layout)
+            if found.frontend is not None:
+                former = self.frontends.get(flow.name)
+                frontends[flow.name] = former if former == found.frontend and former is not None else found.frontend
+        self.frontends = frontends
 
 
 class Collected(msgspec.Struct):
