@@ -15,6 +15,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from .errors import CannotKeep
 from .registry import StateValue, locate, register, registry
 
@@ -126,6 +128,20 @@ def _inside_model(value: Any) -> list[Any]:
     return _pack_model(value)[2:]
 
 
+def _struct_fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def _pack_struct(value: Any) -> list[Any]:
+    return [*_class(type(value)), _struct_fields(value)]
+
+
+def _make_struct(packed: Any) -> Any:
+    """A msgspec Struct; fields that its class has got since take their defaults, those it has no more are left out."""
+    kind = locate(packed[0], packed[1])
+    return kind(**{name: value for name, value in packed[2].items() if name in kind.__struct_fields__})
+
+
 def _numpy() -> Any:
     return sys.modules.get("numpy") or importlib.import_module("numpy")
 
@@ -206,6 +222,7 @@ _family(
 )
 _family("pydantic", _located(_is_pydantic), _pack_model, _make_model, inside=_inside_model)
 _family("dataclass", _located(_is_dataclass), lambda v: [*_class(type(v)), _fields(v)], _make_dataclass, inside=_fields)
+_family("struct", _located(lambda k: issubclass(k, msgspec.Struct)), _pack_struct, _make_struct, inside=_struct_fields)
 _family("ndarray", _is_array, _pack_array, _make_array, inside=_no_objects)
 _family("npscalar", _is_number, _pack_number, _make_number)
 _family("str", _located(lambda k: issubclass(k, str)), _pack_like(str.__str__), _make_like)

@@ -290,31 +290,41 @@ class Say(msgspec.Struct, frozen=True):
 Effect = Union[Place, Send, Stop, Reply, Exit, Say]
 
 
+class Heard(msgspec.Struct, frozen=True, array_like=True, tag=11):
+    """What a record keeps of a `Said`: the bytes as they were received."""
+
+    place: str
+    offset: int
+    raw: bytes
+
+
+Taken = Union[Heard, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Got]
+
+
 class Record(msgspec.Struct, array_like=True):
-    """What one turn changed, as stored: what came in as the received bytes, what the flow changed, calls and timers.
+    """What one turn took in and what the flow did in it, in order: enough to go through it again without the flow's code.
 
     Attributes:
         turn: number of the turn.
         at: wall time in seconds.
-        received: (place, offset, raw) of every `Said`, in order; raw is a `FromWorker` frame without its header.
-        events: the other events, in order.
-        changes: (component, encoded Change) of everything the flow changed, in order.
-        calls: encoded entries of the calls that were opened or moved.
-        timers: schedules that fired, key to due time.
+        taken: what came in, in order.
+        done: what the flow's side did, in order: ["set", component, encoded Change], ["opened", work, key, arguments, policy],
+            ["latest", work, key], ["start", work], ["stop", work, delete], ["made", …], ["gone", component], ["ended", code].
+        story: what followed for calls, for people to read: [what, work, ordinal, stage or attempt, …].
+        timers: schedules that were asked, key to the time after which due times count.
     """
 
     turn: int
     at: float
-    received: list[tuple[str, int, bytes]] = []
-    events: list[Event] = []
-    changes: list[tuple[str, bytes]] = []
-    calls: list[Any] = []
+    taken: list[Taken] = []
+    done: list[Any] = []
+    story: list[Any] = []
     timers: dict[str, float] = {}
 
     @property
     def empty(self) -> bool:
         """Whether the turn changed nothing at all."""
-        return not (self.received or self.events or self.changes or self.calls or self.timers)
+        return not (self.taken or self.done or self.story or self.timers)
 
 
 class Outcome(msgspec.Struct):

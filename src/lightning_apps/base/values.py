@@ -23,6 +23,7 @@ class Owner(Protocol):
 
     def _lit_moved(self, path: Path, op: int, value: Any, old: Any) -> None:
         """`old`: what the path had before; of a splice the items that were removed."""
+
     def _lit_cannot_keep(self, name: str, value: Any, culprit: str) -> str: ...
 
 

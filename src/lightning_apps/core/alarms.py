@@ -17,6 +17,10 @@ class Alarms:
         self._times[name] = at
         heapq.heappush(self._heap, (at, name))
 
+    def dump(self) -> dict[str, float]:
+        """Everything there is to remember; each of it can be `set` again."""
+        return dict(self._times)
+
     @property
     def next_at(self) -> float | None:
         """The time of the next alarm."""

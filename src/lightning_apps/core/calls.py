@@ -179,12 +179,9 @@ class CallTable:
         return shape
 
     def dump(self) -> dict[str, Any]:
-        """Everything, as plain values; `load` takes it."""
+        """Everything, as values that can be encoded; `load` takes it."""
         return {
-            "calls": [
-                msgspec.to_builtins(call, builtin_types=(bytes,)) | {"value": call.value}
-                for call in self.by_key.values()
-            ],
+            "calls": list(self.by_key.values()),
             "finished": dict(self.finished),
             "queue": [call.ordinal for call in self.queue],
             "active": self.active.ordinal if self.active is not None else 0,
@@ -196,7 +193,7 @@ class CallTable:
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` gave."""
-        calls = [_call(entry) for entry in dumped["calls"]]
+        calls: list[Call] = dumped["calls"]
         self.by_key = {call.key: call for call in calls}
         numbered = {call.ordinal: call for call in calls}
         self.finished = dict(dumped["finished"])
@@ -204,10 +201,3 @@ class CallTable:
         self.active = numbered.get(dumped["active"])
         self.latest = self.by_key.get(dumped["latest"]) if dumped["latest"] else None
         self.ordinals, self.attempts, self.successes = dumped["ordinals"], dumped["attempts"], dumped["successes"]
-
-
-def _call(entry: dict[str, Any]) -> Call:
-    value = entry["value"]
-    call = msgspec.convert({**entry, "value": None}, Call)
-    call.value = value
-    return call

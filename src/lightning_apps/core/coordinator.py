@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -21,10 +21,15 @@ from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.retry import Policy
 from ..model.work import LightningWork
+from . import restore as saving
 from . import undo as undoing
+from .calls import Call
 from .crew import Crew
 from .keys import Keys
+from .lineage import Lineage
+from .layouts import Layouts
 from .life import ATTACHED, NOWHERE, Life
+from .made import made
 from .timers import Schedules, schedule_key
 
 WARN_AFTER = 100
@@ -68,6 +73,9 @@ class Coordinator:
         self.crew = Crew(self._emit, self.options.history, self.options.lost_limit)
         self.crew.roll_back = self._roll_back
         self.schedules = Schedules()
+        self.lineage = Lineage(self.tree)
+        self.layouts = Layouts()
+        self.flows: dict[str, LightningFlow] = {}
         self.keys = Keys(self._warn_key)
         self.turn = 0
         self.awake = True  # the flow has reason to run again
@@ -81,7 +89,8 @@ class Coordinator:
         self._last_turn = 0.0
         self._next_tick: float | None = None
         self._culprit = ""
-        self._undo = undoing.Undo()
+        self._undo = undoing.Undo(self.crew.places)
+        self._spoken: dict[str, Call | None] = {}  # works whose status is of another call now, and of which it was
         self._handling = False
         self._thread = self.options.thread()
         for component in list(root._lit_walk()):
@@ -94,7 +103,10 @@ class Coordinator:
         self._open_turn(now)
         for life in list(self.crew.lives.values()):
             if life.work.start_with_flow and not _needs_device(life.work):
+                self._record.done.append(["start", life.name])
                 self.crew.start(life)
+        self.layouts.changed(now)
+        self._show()
         return self._close_turn()
 
     def step(self, events: Iterable[Event], now: float) -> Outcome:
@@ -108,7 +120,46 @@ class Coordinator:
             self.awake, self._self_made = True, 0
         if self.awake and not self.done:
             self._run_flow()
+        if taken or self._record.done:
+            self.layouts.changed(now)
+        self._show()
         return self._close_turn()
+
+    def _show(self) -> None:
+        """Collect what the flows show, now and then."""
+        if self.layouts.due is None or self.crew.now < self.layouts.due or self.done:
+            return
+        self.flows = {name: flow for name, flow in self.flows.items() if self.tree.get(name) is flow}
+        try:
+            self.layouts.look(self.flows.values(), self.crew.now)
+        except Exception as error:
+            self._flow_failed(error, "configure_layout")
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything there is between two turns, for `restore`; encode it before the next turn, it is not a copy."""
+        return saving.snapshot(self)
+
+    def restore(
+        self,
+        kept: dict[str, Any] | None,
+        records: Iterable[Record] = (),
+        read: Callable[[bytes], Any] = decode,
+        now: float = 0.0,
+        alive: Container[str] = (),
+    ) -> Outcome:
+        """Take up a former life of this app, before the first turn; what has to be done now is in the outcome.
+
+        Args:
+            kept: what `snapshot` gave; None: the records begin with the first turn.
+            records: of the turns after it, in order.
+            read: turns the bytes that came from a worker into a message.
+            now: wall time.
+            alive: places whose workers may still be there; every other work with something to do gets a new one.
+
+        Raises:
+            StateMismatch: it is of a newer version, or a component cannot be made again.
+        """
+        return saving.restore(self, kept, records, read, now, alive)
 
     @property
     def wake_at(self) -> float | None:
@@ -119,7 +170,14 @@ class Coordinator:
             over = self._self_made - self.options.pace_after
             return 0.0 if over <= 0 else self._last_turn + self._pause(over)
         idle = self.crew.release_since() if self._idle_matters else None
-        times = [self.schedules.next_at, self._next_tick, idle, self.crew.tell_waits_at, self.crew.alarms.next_at]
+        times = [
+            self.schedules.next_at,
+            self._next_tick,
+            idle,
+            self.crew.tell_waits_at,
+            self.crew.alarms.next_at,
+            self.layouts.due,
+        ]
         return min((time for time in times if time is not None), default=None)
 
     def _pause(self, over: int) -> float:
@@ -133,10 +191,11 @@ class Coordinator:
         self.turn += 1
         self._thread = self.options.thread()
         self._effects, self.crew.now, self.blocked = [], now, False
-        self._record = Record(self.turn, now, [], [], [], [], {})
-        self.crew.moved = self._record.calls
+        self._record = Record(self.turn, now, [], [], [], {})
+        self.crew.story, self.crew.did = self._record.story, self._record.done
 
     def _close_turn(self) -> Outcome:
+        self._note_spoken()
         self._effects = list(self._with_changes())
         self._record.timers.update(self._settled())
         return Outcome(self._record, self._effects)
@@ -173,7 +232,7 @@ class Coordinator:
     def _run_flow(self) -> None:
         self.awake = False
         self._last_turn = self.crew.now
-        said, opened = len(self._record.changes), len(self._record.calls)
+        did = len(self._record.done)
         mark = self._begin_undo()
         try:
             self.root.run()
@@ -192,7 +251,7 @@ class Coordinator:
             self._take_back(mark)
             self._flow_failed(error)
         self._check_watched()
-        self._after_run(len(self._record.changes) > said or len(self._record.calls) > opened)
+        self._after_run(len(self._record.done) > did)
         self._check_failures()
 
     def _after_run(self, moved: bool) -> None:
@@ -211,25 +270,28 @@ class Coordinator:
         """From here on all or nothing; returns how far record and effects were."""
         self._undo.begin()
         self._record.timers.update(self._settled())
-        return len(self._record.changes), len(self._record.calls), len(self._effects)
+        return len(self._record.done), len(self._record.story), len(self._effects)
 
     def _take_back(self, mark: tuple[int, int, int]) -> None:
         """What the flow's side did since `mark` did not happen."""
         self._undo.take_back()
         self._unwatch()
         self.schedules.undo()
-        changes, calls, effects = mark
-        del self._record.changes[changes:], self._record.calls[calls:], self._effects[effects:]
+        done, story, effects = mark
+        del self._record.done[done:], self._record.story[story:], self._effects[effects:]
 
     def _settled(self) -> dict[str, float]:
         return {key: due for key, due in self.schedules.settle().items() if due is not None}
 
-    def _flow_failed(self, error: BaseException) -> None:
+    def _flow_failed(self, error: BaseException, what: str = "run") -> None:
         flow = deepest(error, LightningFlow) or self.root
-        self._exit(1, f"{user_traceback(error)}\nThe run of {flow.name} ({type(flow).__name__}) failed: the app ends.")
+        self._exit(
+            1, f"{user_traceback(error)}\nThe {what} of {flow.name} ({type(flow).__name__}) failed: the app ends."
+        )
 
     def _exit(self, code: int, message: str = "") -> None:
         self.done, self.awake = True, False
+        self._record.done.append(["ended", code])
         self._emit(m.Exit(code, message))
 
     def _emit(self, effect: Effect) -> None:
@@ -262,7 +324,8 @@ class Coordinator:
         """Take in one event; whether the flow should see it."""
         if isinstance(event, m.Said):
             return self._heard(event)
-        self._record.events.append(event)
+        if not isinstance(event, m.Asked):
+            self._record.taken.append(event)
         handler = HANDLERS[type(event)]
         before = len(self.crew.failed)
         woken = bool(handler(self, event))
@@ -275,7 +338,7 @@ class Coordinator:
         if life is None or event.offset <= life.mirror.heard:
             return False
         life.mirror.heard = event.offset
-        self._record.received.append((event.place, event.offset, event.raw))
+        self._record.taken.append(m.Heard(event.place, event.offset, event.raw))
         message = event.message
         if type(message) is m.Changed:
             if life.tracking:
@@ -317,8 +380,8 @@ class Coordinator:
 
     def _attached(self, event: m.Attached) -> bool:
         life = self.crew.places.get(event.place)
-        if life is not None and not life.offered_port:
-            life.offered_port = self.options.free_port()
+        if life is not None:
+            self._offer_port(life)
         return self.crew.attached(event)
 
     def _roll_back(self, life: Life, name: str, value: Any) -> None:
@@ -359,9 +422,12 @@ class Coordinator:
         name = component.name
         component._lit_name, component._lit_binding = name, self
         self.tree[name] = component
+        self.lineage.knows(component)
         for attribute in component._lit_opaque:
             self._watched[name, attribute] = b""
-        if isinstance(component, LightningWork):
+        if isinstance(component, LightningFlow):
+            self.flows[name] = component
+        elif isinstance(component, LightningWork):
             self.crew.hire(component)
 
     def attached(self, child: Component) -> None:
@@ -369,19 +435,18 @@ class Coordinator:
         came = list(child._lit_walk())
         departed = {component.name: self.crew.departed(component.name) for component in came}
         self._undo.later(lambda: self._expel(child, came, departed))
+        self.lineage.came(came)
         for component in came:
             self._adopt(component)
-            self._record.calls.append(
-                ["made", component.name, type(component).__module__, type(component).__qualname__]
-            )
+        self._record.done += [made(component) for component in came]
 
     def detached(self, child: Component) -> None:
         """A component left the tree, with everything below it."""
         self._undo.later(self._way_back(child))
+        self._record.done.append(["gone", child.name])
         for component in list(child._lit_walk()):
             self.tree.pop(component.name, None)
             self.schedules.drop(component.name)
-            self._record.calls.append(["gone", component.name])
             if isinstance(component, LightningWork):
                 self.crew.dismiss(component)
             component._lit_binding, component._lit_name = DEPARTED, ""
@@ -430,7 +495,7 @@ class Coordinator:
         """The flow's side changed state: recorded, and said to the work concerned at the end of the turn."""
         data = encode_change(path, op, value)
         name = component.name
-        self._record.changes.append((name, data))
+        self._record.done.append(["set", name, data])
         if self._self_made >= WARN_AFTER - 1:
             self._culprit = f"{name}.{'.'.join(map(str, path))} at {place_in_user_code()}"
         life = self.crew.lives.get(name)
@@ -439,6 +504,8 @@ class Coordinator:
             self._moved_works[name] = life
         self._undo.changed(component, path, op, value, old, life)
         if component._lit_opaque and path[0] in component._lit_opaque:
+            known = self._watched.get((name, path[0]), b"")
+            self._undo.later(lambda: self._watched.__setitem__((name, path[0]), known))
             self._watch(component, path[0])
 
     def _check_watched(self) -> None:
@@ -495,11 +562,24 @@ class Coordinator:
             and life.calls.latest is not found
             and not (found.stage == Stage.SUCCEEDED and work.cache_calls)
         ):
-            self._undo.touching(life)
-            life.calls.latest = found
+            self._speak_of(life, found)
         if work.parallel or (life.calls.done(key) and work.cache_calls):
             return life.calls.value(key) if life.calls.done(key) else None
         return self._block()
+
+    def _speak_of(self, life: Life, call: Call) -> None:
+        """It was asked for again, so the status is its status.  Only where a turn ends with another one is that news."""
+        before = life.calls.latest
+        self._spoken.setdefault(life.name, before)
+        self._undo.later(lambda: setattr(life.calls, "latest", before))
+        life.calls.latest = call
+
+    def _note_spoken(self) -> None:
+        for name, before in self._spoken.items():
+            life = self.crew.lives.get(name)
+            if life is not None and life.calls.latest is not None and life.calls.latest is not before:
+                self._record.done.append(["latest", name, life.calls.latest.key])
+        self._spoken.clear()
 
     def _block(self) -> None:
         """The turn ends here, a handler goes on."""
@@ -542,7 +622,7 @@ class Coordinator:
             return
         if not self.blocked:
             if life.phase == NOWHERE and not life.wanted:
-                self._record.calls.append(["start", work.name])
+                self._record.done.append(["start", work.name])
             self._undo.touching(life)
             self.crew.start(life)
         if not work.parallel:
@@ -553,7 +633,7 @@ class Coordinator:
         life = self._life(work)
         self._undo.touching(life)
         if self.crew.stop(life, delete):
-            self._record.calls.append(["stop", work.name, delete])
+            self._record.done.append(["stop", work.name, delete])
 
     def retry(self, work: LightningWork) -> None:
         """Ask again for the last call if it failed or was stopped."""
@@ -599,9 +679,12 @@ class Coordinator:
 
     def port(self, work: LightningWork) -> int:
         """The port handed out to this work: the same one for whoever reads it first."""
-        life = self._life(work)
+        return self._offer_port(self._life(work))
+
+    def _offer_port(self, life: Life) -> int:
         if not life.offered_port:
             life.offered_port = self.options.free_port()
+            self._record.done.append(["port", life.name, life.offered_port])
         return life.offered_port
 
     def schedule(

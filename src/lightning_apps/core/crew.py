@@ -49,6 +49,18 @@ class Crew:
         welcomed, self._welcomed = self._welcomed, []
         return welcomed
 
+    def dump(self) -> dict[str, Any]:
+        """What is not said of the single works."""
+        return {"departed": dict(self._departed), "waiting": list(self._waiting), "alarms": self.alarms.dump()}
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Take up what `dump` gave; the works have taken up theirs."""
+        self._departed.update(dumped["departed"])
+        self._waiting = {name: self.lives[name] for name in dumped["waiting"] if name in self.lives}
+        for name, at in dumped["alarms"].items():
+            self.alarms.set(name, at)
+        self.places = {life.place: life for life in self.lives.values() if life.place}
+
     # -- coming and going --------------------------------------------------------------------------------
 
     def hire(self, work: LightningWork) -> Life:

@@ -14,6 +14,11 @@ from .mirror import Mirror
 
 NOWHERE, PLACING, ATTACHED, LEAVING = "nowhere", "placing", "attached", "leaving"
 
+KEPT = (
+    "place", "placements", "phase", "ready", "wanted", "released", "delete", "preempted", "tracking", "waits_for", "pending_reason",
+    "idle_since", "offered_port", "base", "bare", "held",
+)  # fmt: skip
+
 
 class Life:
     """The life of one work.
@@ -100,14 +105,13 @@ class Life:
 
     def dump(self) -> dict[str, Any]:
         """What a snapshot keeps of it."""
-        return {
-            "calls": self.calls.dump(),
-            "placements": self.placements,
-            "wanted": self.wanted,
-            "port": self.offered_port,
-        }
+        kept = {name: getattr(self, name) for name in KEPT}
+        return {**kept, "calls": self.calls.dump(), "mirror": self.mirror.dump()}
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` gave."""
         self.calls.load(dumped["calls"])
-        self.placements, self.wanted, self.offered_port = dumped["placements"], dumped["wanted"], dumped["port"]
+        self.mirror.load(dumped["mirror"])
+        for name in KEPT:
+            if name in dumped:
+                setattr(self, name, dumped[name])

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Raw
+
 from ..base.messages import SPLICE, Change, Changed, Changes, Whole
 from ..base.values import TrackedList
 from ..model.component import Component
@@ -68,6 +70,23 @@ class Mirror:
         """Everything up to this version has arrived."""
         self.said = [message for message in self.said if message.version > version]
 
+    def dump(self) -> dict[str, Any]:
+        """Everything between two turns, as values that can be encoded."""
+        said = [s if isinstance(s, Whole) else [s.version, s.heard, _bytes(s.changes)] for s in self.said]
+        return {
+            "version": self.version,
+            "heard": self.heard,
+            "sent": self._sent,
+            "questions": self._questions,
+            "said": said,
+        }
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Take up what `dump` gave."""
+        self.version, self.heard = dumped["version"], dumped["heard"]
+        self._sent, self._questions = dict(dumped["sent"]), dict(dumped["questions"])
+        self.said = [s if isinstance(s, Whole) else Changes(s[0], s[1], _raw(s[2])) for s in dumped["said"]]
+
     @property
     def asking(self) -> bool:
         """Whether the worker was asked for a value and has not said it yet: what is here may be older than its words."""
@@ -105,6 +124,14 @@ class Mirror:
         question = Whole(self.version, path)
         self.said.append(question)
         return question
+
+
+def _bytes(changes: Any) -> list[bytes]:
+    return [bytes(change) for change in changes]
+
+
+def _raw(changes: list[bytes]) -> Any:
+    return tuple(Raw(change) for change in changes)
 
 
 def _outermost_list(component: Component, change: Change) -> Path | None:

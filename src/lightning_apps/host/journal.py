@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
-from ..base.messages import Record
+from ..base.messages import Heard, Record
 from ..base.settings import Settings
 from ..ports import Engine, Journal
 from ..storage.journal import SqliteJournal
@@ -36,7 +37,11 @@ class MemoryJournal:
 
 
 def _size(record: Record) -> int:
-    return 200 + sum(len(raw) for _, _, raw in record.received) + sum(len(data) for _, data in record.changes)
+    return 200 + sum(len(i.raw) for i in record.taken if isinstance(i, Heard)) + sum(_weight(i) for i in record.done)
+
+
+def _weight(item: list[Any]) -> int:
+    return sum(len(part) for part in item if isinstance(part, (bytes, str)))
 
 
 def open_journal(settings: Settings, engine: Engine, folder: RunFolder) -> Journal:

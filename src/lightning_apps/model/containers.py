@@ -131,14 +131,20 @@ class List(Structure, list[Any]):
 
     def append(self, item: Any, /) -> None:
         """Add a component; in a running app it gets a process at its first `run` or `start`."""
-        list.append(self, self._lit_new(item))
+        self.insert(len(self), item)
 
     def extend(self, items: Iterable[Any], /) -> None:
         for item in items:
             self.append(item)
 
     def insert(self, index: SupportsIndex, item: Any, /) -> None:
-        list.insert(self, index, self._lit_new(item))
+        at = slice(index, None).indices(len(self))[0]
+        list.insert(self, at, item)
+        try:
+            self._lit_new(item)
+        except BaseException:
+            list.__delitem__(self, at)
+            raise
 
     def __iadd__(self, items: Iterable[Any], /) -> List:  # type: ignore[misc]
         self.extend(items)
@@ -149,9 +155,13 @@ class List(Structure, list[Any]):
             raise ComponentError(f"{self.name} doesn't take slices: replace its components one by one.")
         old = list.__getitem__(self, where)
         if item is not old:
-            new = self._lit_new(item)
+            list.__setitem__(self, where, item)
+            try:
+                self._lit_new(item)
+            except BaseException:
+                list.__setitem__(self, where, old)
+                raise
             dismiss(old)
-            list.__setitem__(self, where, new)
 
     def __delitem__(self, where: Any, /) -> None:
         gone = list.__getitem__(self, where)

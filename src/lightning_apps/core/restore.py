@@ -1,0 +1,181 @@
+"""A coordinator to plain values and back: a snapshot, and the records of the turns after it on top.
+
+No code of users runs again but the `__init__` of components that were made while the app ran.  Knows no files and no wire:
+how a worker's bytes are read is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from typing import Any
+
+import msgspec
+
+from ..base import messages as m
+from ..base.encoding import decode_change
+from ..base.errors import StateMismatch
+from ..base.messages import Outcome, Record
+from ..model.retry import Backoff, Policy
+from .life import Life
+from .made import make_again
+
+Coordinator = Any  # it is defined in terms of this module
+FORMAT = 1
+RESUMED = "the app was resumed"
+Read = Callable[[bytes], Any]
+
+
+def snapshot(coordinator: Coordinator) -> dict[str, Any]:
+    """Everything between two turns; encode it before the next one.  Not copied: it refers to the state itself."""
+    crew = coordinator.crew
+    return {
+        "format": FORMAT,
+        "turn": coordinator.turn,
+        "at": crew.now,
+        "tree": coordinator.lineage.dump(),
+        "lives": {name: life.dump() for name, life in crew.lives.items()},
+        "crew": crew.dump(),
+        "timers": coordinator.schedules.dump(),
+    }
+
+
+def restore(
+    coordinator: Coordinator,
+    kept: dict[str, Any] | None,
+    records: Iterable[Record],
+    read: Read,
+    now: float,
+    alive: Container[str],
+) -> Outcome:
+    """See `Coordinator.restore`."""
+    if kept is not None:
+        _load(coordinator, kept)
+    for record in records:
+        _replay(coordinator, record, read)
+    return _go_on(coordinator, now, alive)
+
+
+def _load(coordinator: Coordinator, kept: dict[str, Any]) -> None:
+    if kept["format"] > FORMAT:
+        raise StateMismatch(
+            f"This run was saved in format {kept['format']}, and this version reads up to {FORMAT}: resume it with the newer version."
+        )
+    coordinator._open_turn(kept["at"])
+    coordinator.turn = kept["turn"]
+    coordinator.lineage.load(coordinator.root, kept["tree"])
+    crew = coordinator.crew
+    for name, dumped in kept["lives"].items():
+        life = crew.lives.get(name)
+        if life is not None:
+            life.load(dumped)
+    crew.load(kept["crew"])
+    coordinator.schedules.load(kept["timers"])
+    coordinator._close_turn()
+
+
+def _replay(coordinator: Coordinator, record: Record, read: Read) -> None:
+    """One turn as it was, without its flow: what came in, then what the flow did."""
+    coordinator.turn = record.turn - 1
+    coordinator._open_turn(record.at)
+    for event in record.taken:
+        if isinstance(event, m.Heard):
+            coordinator._take(m.Said(event.place, event.offset, read(event.raw), event.raw))
+        elif not isinstance(event, m.EngineClosed):
+            coordinator._take(event)
+    coordinator._look_at_timers(record.at)
+    for what, *entry in record.done:
+        if what in REPEATED:
+            REPEATED[what](coordinator, *entry)
+    coordinator.schedules.load(record.timers)
+    coordinator.crew.failed = []
+    coordinator._close_turn()
+
+
+def _set(coordinator: Coordinator, name: str, data: bytes) -> None:
+    component = coordinator.tree.get(name)
+    if component is None:
+        return
+    change = decode_change(data)
+    if len(change.path) == 1 and change.path[0] in component._lit_children:
+        component._lit_drop_child(change.path[0])  # a structure gave way to a value
+    component._lit_apply(change)
+    life = coordinator.crew.lives.get(name)
+    if life is not None:
+        life.mirror.note(change.path, msgspec.Raw(data))
+        coordinator._moved_works[name] = life
+
+
+def _made(coordinator: Coordinator, *entry: Any) -> None:
+    make_again(coordinator.root, ["made", *entry])
+
+
+def _gone(coordinator: Coordinator, name: str) -> None:
+    coordinator.lineage.remove(name)
+
+
+def policy_of(kept: Any) -> Policy:
+    """A policy as a record keeps it: its fields in order."""
+    retries, backoff, timeout = kept
+    return Policy(retries, msgspec.convert(backoff, Backoff), timeout)
+
+
+def _opened(coordinator: Coordinator, name: str, key: str, arguments: bytes, policy: Any) -> None:
+    life = coordinator.crew.lives.get(name)
+    if life is not None:
+        coordinator.crew.open(life, key, bytes(arguments), policy_of(policy))
+
+
+def _latest(coordinator: Coordinator, name: str, key: str) -> None:
+    life = coordinator.crew.lives.get(name)
+    if life is not None:
+        life.calls.latest = life.calls.find(key) or life.calls.latest
+
+
+def _start(coordinator: Coordinator, name: str) -> None:
+    life = coordinator.crew.lives.get(name)
+    if life is not None:
+        coordinator.crew.start(life)
+
+
+def _stop(coordinator: Coordinator, name: str, delete: bool) -> None:
+    life = coordinator.crew.lives.get(name)
+    if life is not None:
+        coordinator.crew.stop(life, delete)
+        life.work._lit_deleted = life.work._lit_deleted or delete
+
+
+def _port(coordinator: Coordinator, name: str, port: int) -> None:
+    life = coordinator.crew.lives.get(name)
+    if life is not None:
+        life.offered_port = port
+
+
+REPEATED: dict[str, Callable[..., None]] = {
+    "set": _set, "made": _made, "gone": _gone, "opened": _opened, "latest": _latest, "start": _start, "stop": _stop, "port": _port,
+}  # fmt: skip
+
+
+def _go_on(coordinator: Coordinator, now: float, alive: Container[str]) -> Outcome:
+    """What has to be done now: works that have something to do, and no process any more, get another."""
+    coordinator._open_turn(now)
+    lives = list(coordinator.crew.lives.values())
+    for life in lives:
+        if life.place and life.place not in alive:
+            _part(coordinator, life, now)
+    for life in lives:
+        if not life.place:
+            coordinator.crew.see_to(life)
+    coordinator.awake, coordinator.done = True, False
+    outcome = coordinator._close_turn()
+    return Outcome(Record(coordinator.turn, now, [], [], [], {}), outcome.effects)
+
+
+def _part(coordinator: Coordinator, life: Life, now: float) -> None:
+    """Its process went away with the host that is no more."""
+    coordinator.crew.places.pop(life.place, None)
+    call = life.calls.active
+    if call is not None:
+        call.deadline = 0.0
+        life.calls.put_back(call, now, RESUMED)
+    life.held, life.preempted, life.tracking = [], False, False
+    life.gone()
