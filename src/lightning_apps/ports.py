@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from .base.messages import Event, Record
+from .base.messages import Event, Exited, Record
 
 Report = Callable[[Event], None]
 
@@ -67,6 +67,13 @@ class Observed(msgspec.Struct, frozen=True):
     signal: int | None = None
 
 
+class Survey(msgspec.Struct, frozen=True):
+    """What an engine knows of the places of an earlier host of this run: those that live, and those that have ended since."""
+
+    living: dict[str, int] = {}
+    ended: tuple[Exited, ...] = ()
+
+
 class Engine(Protocol):
     """Starts, observes and ends processes; nothing else.  Everything it learns it reports as an event."""
 
@@ -75,6 +82,9 @@ class Engine(Protocol):
 
     def open(self, report: Report, watch: Watch) -> None:
         """Begin; `report` may be called from any thread."""
+
+    def survey(self) -> Survey:
+        """For a host that takes over: what became of the places of the one before it."""
 
     def place(self, order: Placement) -> None:
         """Returns at once; idempotent on `order.place`.  Leads to Started, Waiting or Refused."""

@@ -323,3 +323,66 @@ class Root(Flow):
             self.stop()
 """)
     assert lines == ["['on_exit', 'finally']"]
+
+
+def test_a_work_made_at_run_time_that_does_not_pickle_is_refused_naming_the_attribute(play):
+    isolated = "isolation" in play.way.promises
+    played = play(
+        """
+class Locked(Work):
+    def __init__(self):
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def run(self):
+        return 1
+
+class Root(Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = None
+
+    def run(self):
+        if self.w is None:
+            self.w = Locked()
+        print(self.w.run())
+        self.stop()
+""",
+        code=1 if isolated else 0,
+    )
+    assert played.lines == ([] if isolated else ["1"])
+    assert ("its attribute '_lock' cannot be" in played.errors) == isolated
+
+
+def test_the_rest_of_a_queue_is_stopped_with_the_call_under_way(play):
+    lines = play.lines(
+        """
+class Held(Work):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.go, self.on = False, False
+
+    def run(self, n):
+        self.on = True
+        until(lambda: self.go)
+        return n
+
+class Root(Flow):
+    def __init__(self):
+        super().__init__()
+        self.w, self.step = Held(), 0
+
+    def run(self):
+        if self.step == 0:
+            for n in (1, 2, 3):
+                self.w.run(n)
+            if self.w.on:
+                self.w.stop()
+                self.w.go, self.step = True, 1
+                print([c["statuses"][-1]["stage"] for c in self.w._calls.values() if isinstance(c, dict)])
+        elif self.w.run(4):
+            print(self.w.run(4))
+            self.stop()
+"""
+    )
+    assert lines == ["['stopped', 'stopped', 'stopped']", "4"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
@@ -207,3 +208,97 @@ if __name__ == "__main__":
     assert ran.wait() == 0, ran.report()
     assert ran.stdout.splitlines() == ["passed", "passed"], ran.report()
     ran.assert_nothing_left()
+
+
+def test_what_on_exit_sets_at_the_end_of_the_app_is_there_afterwards(way, command_line):
+    path = command_line.app(
+        PRELUDE
+        + """
+class Leaves(Work):
+    def __init__(self):
+        super().__init__()
+        self.left = False
+
+    def on_exit(self):
+        self.left = True
+
+class Root(Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = Leaves()
+
+    def run(self):
+        self.w.run()
+        self.stop()
+
+if __name__ == "__main__":
+    app = L.LightningApp(Root())
+    app.run()
+    print(app.root.w.left)
+"""
+    )
+    ran = command_line.execute([sys.executable, str(path)], env=way.env)
+    assert ran.wait() == 0, ran.report()
+    assert ran.stdout == "True\n", ran.report()
+    ran.assert_nothing_left()
+
+
+def test_a_work_that_listens_to_nobody_does_not_delay_the_end_beyond_the_grace(play):
+    began = time.monotonic()
+    play(
+        """
+class Deaf(Work):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.on = False
+
+    def run(self):
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.on = True
+        time.sleep(60)
+
+class Root(Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = Deaf()
+
+    def run(self):
+        self.w.run()
+        if self.w.on:
+            self.stop()
+""",
+        LIGHTNING_GRACE="0.3",
+    )
+    assert time.monotonic() - began < 20
+
+
+def test_a_flow_that_writes_without_pause_reaches_a_work_that_reads_without_pause(play):
+    lines = play.lines(
+        """
+class Reads(Work):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.n, self.last, self.go = 0, 0, False
+
+    def run(self):
+        self.go = True
+        until(lambda: self.n >= 3000)
+        self.last = self.n
+
+class Root(Flow):
+    def __init__(self):
+        super().__init__()
+        self.w = Reads()
+
+    def run(self):
+        self.w.run()
+        if self.w.go and self.w.n < 3000:
+            for _ in range(10):
+                self.w.n += 1
+        if self.w.has_succeeded:
+            print(self.w.last)
+            self.stop()
+"""
+    )
+    assert lines == ["3000"]

@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "text"  # or "json"
     log_prefix: str = "auto"  # "auto": on a terminal only; "always"; "never"
     tick: float | None = None  # seconds: wake the flow this often, for apps that poll
+    resume: str | None = None  # id of the run to take up again, or "last"
+    strict: bool = False  # whether attributes that code and saved state do not share are errors
     durability: str | None = (
         None  # "turn": survives any process; "fsync": and power loss; "memory"; None: as the engine needs
     )
@@ -60,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 KINDS: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-FROM_ENVIRONMENT = sorted(set(KINDS) - {"argv", "env", "secrets", "blocking", "with_server", "open_ui", "name"})
+FROM_ENVIRONMENT = sorted(set(KINDS) - {"argv", "env", "resume", "secrets", "blocking", "with_server", "open_ui", "name"})
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

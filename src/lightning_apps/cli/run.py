@@ -17,7 +17,7 @@ from .commands import Command, Group, section_option
 Runner = Callable[[str, Settings], int]
 SERVER, OUTPUT, OLDER = "The page of the app", "Output", "Older spellings, kept for scripts"
 AS_GIVEN = (
-    "name", "host", "port", "blocking", "open_ui", "engine", "tick", "run_dir", "log_level", "log_format", "log_prefix",
+    "name", "host", "port", "blocking", "open_ui", "engine", "tick", "run_dir", "resume", "strict", "log_level", "log_format", "log_prefix",
 )  # fmt: skip
 
 
@@ -45,6 +45,14 @@ def run() -> None:
     help="Where works run: local, in processes of their own (default), or inline, in one process for debuggers.",
 )
 @section_option("--run-dir", metavar="DIR", help="Where folders of runs are made (default: .lightning-runs).")
+@section_option(
+    "--resume",
+    is_flag=False,
+    flag_value="last",
+    metavar="[ID]",
+    help="Take up the run ID again, or (without an ID) the last one of this file.",
+)
+@section_option("--strict", is_flag=True, help="With --resume: attributes that are gone or new are errors.")
 @section_option("--tick", type=float, metavar="SECONDS", help="Run the flow this often even if nothing changed.")
 @section_option(
     "-s",

@@ -471,6 +471,7 @@ class Coordinator:
         )
         flow = parent._lit_parent if not isinstance(parent, Component) else None
         there = [(component, component.name, self.crew.lives.get(component.name)) for component in child._lit_walk()]
+        new = [component for component, _, _ in there if self.lineage.is_new(component)]
 
         def back() -> None:
             if flow is not None and flow._lit_children.get(parent._lit_key) is not parent:
@@ -481,6 +482,7 @@ class Coordinator:
                 self._watched.update({(name, attribute): b"" for attribute in component._lit_opaque})
                 if life is not None:
                     self.crew.rehire(name, life)
+            self.lineage.came(new)
 
         return back
 

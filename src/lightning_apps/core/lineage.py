@@ -42,6 +42,11 @@ class Lineage:
             self._came.pop(component.name, None)
             self._came[component.name] = ref(component)
 
+    def is_new(self, component: Component) -> bool:
+        """Whether it came while the app runs, so that no other execution of the app file builds it."""
+        came = self._came.get(component.name)
+        return came is not None and came() is component
+
     def dump(self) -> dict[str, Any]:
         """Everything there is to remember; the states are not copies."""
         here = [self._tree[name] for name, came in self._came.items() if self._tree.get(name, self) is came()]

@@ -17,7 +17,7 @@ from ..base.log import Log
 from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiting
 from ..base.settings import Settings, environ
 from ..model.compute import Requirement
-from ..ports import Observed, Placement, Report, Watch
+from ..ports import Observed, Placement, Report, Survey, Watch
 from . import gpus, process_tree
 from .allocator import Allocator, Granted
 from .channel import Channel, CloseAll, Closed, PlaceWorker, StopWorker
@@ -52,6 +52,10 @@ class LocalEngine:
         """Begin to report."""
         self._report, self._forget = report, watch.forget
         watch.watch(self._channel.fileno(), self._hear)
+
+    def survey(self) -> Survey:
+        """Nothing yet: a keeper ends all works with their host."""
+        return Survey()
 
     def place(self, order: Placement) -> None:
         """Start a worker as soon as there is room for it; a second time for the same place changes nothing."""

@@ -29,7 +29,7 @@ from . import zygote
 from .host import Host
 from .keeper import Child, Keeper
 from .loader import load_app
-from .run_folder import RunFolder, create
+from .run_folder import RunFolder, of_settings
 from .zygote import Bodies
 
 ENGINES = ("local", "inline")
@@ -56,7 +56,7 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
     all_settings.export({**dict(settings.env), **dict(settings.secrets)})
     _raise_file_limit()
     _print_by_line()
-    folder = create(settings, path, sys.argv)
+    folder = of_settings(settings, path, sys.argv)
     log = _log(settings)
     if settings.engine == "inline":
         folder.write_host()
@@ -84,7 +84,7 @@ def run_app(app: LightningApp, host: RunsApp = run_host, **options: Any) -> int:
     settings = all_settings.load(**options)
     _check(settings)
     with _surroundings(settings):
-        folder = create(settings, _main_file(), sys.argv)
+        folder = of_settings(settings, _main_file(), sys.argv)
         if settings.engine == "inline":
             folder.write_host()
             return host(app, settings, InlineEngine(settings), folder, _log(settings))

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base import messages as m
-from ..base.errors import PortInUse
+from ..base.encoding import decode, encode
+from ..base.errors import JournalFull, PortInUse
 from ..base.log import Log
 from ..base.messages import Event, Outcome
 from ..base.settings import Settings, colour_wanted, runtime_dir
@@ -26,6 +27,8 @@ from ..model.app import LightningApp
 from ..model.binding import UNBOUND, free_port
 from ..model.work import LightningWork
 from ..ports import Clock, Engine, Journal, Placement
+from ..storage.journal import SqliteJournal
+from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
 from ..wire.pump import Pump
 from ..worker.process import Threaded
@@ -34,6 +37,7 @@ from .journal import next_generation, open_journal
 from .run_folder import RunFolder
 from .slow import SlowTurns
 
+TAIL = 16 << 20  # bytes of records after which a snapshot is worth while
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
 PICKLE_LIMIT = 64 << 20  # bytes of private attributes that are sent to a worker
 UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
@@ -74,6 +78,7 @@ class Host:
     ) -> None:
         self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
         self.clock = clock or SystemClock()
+        folder.lock()
         self.journal = journal or open_journal(settings, engine, folder)
         self.generation = next_generation(self.journal)
         level = "debug" if app.log_level == "debug" else settings.log_level
@@ -128,9 +133,29 @@ class Host:
     def _live(self) -> None:
         self.app.stage = AppStage.RUNNING
         self.app.connect(self)
-        self._commit(self.coordinator.begin(self.clock.wall()), [])
+        self._commit(self._begin(), [])
         while self.exit_code is None:
             self.turn()
+
+    def _begin(self) -> Outcome:
+        """The first turn of a new run, or where an earlier host of this one left off."""
+        if not isinstance(self.journal, SqliteJournal) or not self.journal.last_turn():
+            return self.coordinator.begin(self.clock.wall())
+        if self.journal.get("ended") == "0":
+            self.log.info(f"The run {self.folder.id} has ended well; there is nothing to resume.")
+            self.exit_code = 0
+            return Outcome(m.Record(0, 0.0), [])
+        self.journal.set("ended", "")
+        kept, records = self.journal.load()
+        survey = self.engine.survey()
+        snapshot = None if kept is None else decode(kept)
+        alive = frozenset([*survey.living, *(event.place for event in survey.ended)])
+        for place in alive:
+            self.hub.expect(place)
+        outcome = self.coordinator.restore(snapshot, records, load_from_worker, self.clock.wall(), alive)
+        for event in survey.ended:
+            self._report(event)
+        return outcome
 
     def turn(self) -> None:
         """Take events, step, write, act."""
@@ -145,6 +170,7 @@ class Host:
         finally:
             self._in_turn = False
         self._commit(outcome, events)
+        self._snapshot()
         self._notice(self.clock.monotonic() - began)
         if self.signal:
             self._interrupted()
@@ -169,12 +195,34 @@ class Host:
             self.log.once("warning", verdict)
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
-        self.journal.append(outcome.record)  # write before act
+        self._write(lambda: self.journal.append(outcome.record))  # write before act
         for effect in outcome.effects:
             PERFORM[type(effect)](self, effect)
         for event in events:
             if isinstance(event, m.Said):
                 self.hub.recorded(event)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """A turn that cannot be recorded has no effect: the flow waits, works go on."""
+        pause = 0.1
+        while True:
+            try:
+                return write()
+            except JournalFull as error:
+                self.log.once("error", f"{error} The flow waits until it can; works go on.")
+            if self.signal:
+                raise KeyboardInterrupt
+            self.pump.rest(pause)
+            pause = min(pause * 2, 5.0)
+
+    def _snapshot(self) -> None:
+        """Now and then, so that a resume has little to go through: when the tail is longer than what it would save."""
+        journal = self.journal
+        if isinstance(journal, SqliteJournal) and journal.bytes_since_snapshot > max(
+            TAIL, 2 * journal.bytes_of_snapshot
+        ):
+            data = encode(self.coordinator.snapshot())
+            self._write(lambda: journal.keep_snapshot(self.coordinator.turn, self.clock.wall(), data))
 
     def _report(self, event: Event) -> None:
         """From engines and the hub; a death comes behind the last byte of its link."""
@@ -197,6 +245,11 @@ class Host:
     def _place(self, effect: m.Place) -> None:
         work = self.coordinator.tree[effect.work]
         assert isinstance(work, LightningWork)
+        pickled = _pickled(work)
+        if pickled is None and "isolation" in self.engine.promises and self.coordinator.lineage.is_new(work):
+            reason = f"{work.name} was made while the app runs, so it has to be pickled for its process, and {_culprit(work)}."
+            self._report(m.Refused(effect.place, reason))
+            return
         out, err = self.folder.log_files(effect.work)
         compute = work.cloud_compute
         needs = compute.requirement
@@ -211,7 +264,7 @@ class Host:
             app_file=_app_file(),
             out=out,
             err=err,
-            pickled=_pickled(work),
+            pickled=pickled,
             cpus=needs.cpus or None,
             memory=needs.memory or None,
             devices=needs.devices or None,
@@ -248,6 +301,8 @@ class Host:
     def _exit(self, effect: m.Exit) -> None:
         if self.exit_code is None:
             self.exit_code = effect.code
+            if isinstance(self.journal, SqliteJournal):
+                self.journal.set("ended", str(effect.code))
             self.app.stage = AppStage.FAILED if effect.code else AppStage.STOPPING
         if effect.message:
             self._plainly(effect.message)
@@ -363,6 +418,16 @@ def _pickled(work: LightningWork) -> bytes | None:
     except Exception:
         return None
     return data if len(data) <= PICKLE_LIMIT else None
+
+
+def _culprit(work: LightningWork) -> str:
+    """What keeps a work from being pickled."""
+    for name, value in vars(work).items():
+        try:
+            pickle.dumps(value, protocol=5)
+        except Exception as error:
+            return f"its attribute {name!r} cannot be: {error}. Make it in `run`, or the work in the `__init__` of its flow"
+    return f"it cannot be ({type(work).__qualname__} has to be found by its name, and hold no more than {PICKLE_LIMIT >> 20} MiB)"
 
 
 def _app_file() -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import socket
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from ..base.errors import UsageError
+from ..base.errors import RunError, UsageError
 from ..base.settings import Settings
 from ..engines import process_tree
 
@@ -57,6 +59,26 @@ class RunFolder:
         with open(path, "rb") as file:
             return file.read()
 
+    def lock(self) -> None:
+        """Be the only host of this run, until this process ends (a POSIX record lock, which no child inherits).
+
+        Raises:
+            RunError: another host of it lives.
+        """
+        self._lock = open(os.path.join(self.path, "lock"), "a+")  # noqa: SIM115
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"The run {self.id} is still going on{_whose(self.entry())}: stop it first.") from None
+
+    def entry(self) -> HostEntry | None:
+        """Who said last that it is the host."""
+        try:
+            with open(os.path.join(self.path, "host.json"), "rb") as file:
+                return msgspec.json.decode(file.read(), type=HostEntry)
+        except (OSError, msgspec.DecodeError):
+            return None
+
     def write_host(self, keeper: int = 0) -> None:
         """Say that this process is the host."""
         me = process_tree.look(os.getpid())
@@ -65,15 +87,70 @@ class RunFolder:
 
     def host_lives(self) -> bool:
         """Whether the host that wrote itself down is still there; unknown for another machine, which counts as yes."""
-        try:
-            with open(os.path.join(self.path, "host.json"), "rb") as file:
-                entry = msgspec.json.decode(file.read(), type=HostEntry)
-        except (OSError, msgspec.DecodeError):
+        entry = self.entry()
+        if entry is None:
             return False
         if entry.machine != socket.gethostname():
             return True
         process = process_tree.look(entry.pid)
         return entry.boot == boot_id() and process is not None and process.started == entry.started
+
+
+def base_folder(settings: Settings) -> str:
+    """Where runs are kept."""
+    return os.path.abspath(settings.run_dir or os.path.join(settings.home or os.getcwd(), NAME))
+
+
+def of_settings(settings: Settings, app_file: str = "", command: Sequence[str] = ()) -> RunFolder:
+    """The folder of a new run, or of the one that is to be taken up again.
+
+    Raises:
+        RunError: no such run, or it cannot be taken up.
+        UsageError: the folder cannot be written.
+    """
+    return create(settings, app_file, command) if settings.resume is None else find(settings, settings.resume, app_file)
+
+
+def find(settings: Settings, wanted: str, app_file: str) -> RunFolder:
+    """The run with this id, or the last one of this app file.
+
+    Raises:
+        RunError: there is none, or it is somebody else's.
+    """
+    base = base_folder(settings)
+    runs = all_runs(base)
+    if wanted == "last":
+        runs = [name for name in runs if _app_entry(os.path.join(base, name)).get("file") == os.path.abspath(app_file)]
+    else:
+        runs = [name for name in runs if name == wanted]
+    if not runs:
+        what = f"no run of {app_file}" if wanted == "last" else f"no run {wanted!r}"
+        raise RunError(f"There is {what} in {base} to resume.")
+    path = os.path.join(base, runs[-1])
+    if os.stat(path).st_uid != os.getuid():
+        raise RunError(f"The run folder {path} belongs to another user, so it is not loaded.")
+    return RunFolder(path, os.path.abspath(app_file) if app_file else "")
+
+
+def all_runs(base: str) -> list[str]:
+    """The ids of the runs in a folder, oldest first."""
+    try:
+        return sorted(name for name in os.listdir(base) if os.path.exists(os.path.join(base, name, "app.json")))
+    except OSError:
+        return []
+
+
+def _app_entry(path: str) -> dict[str, Any]:
+    try:
+        with open(os.path.join(path, "app.json"), "rb") as file:
+            found: dict[str, Any] = msgspec.json.decode(file.read())
+            return found
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _whose(entry: HostEntry | None) -> str:
+    return "" if entry is None else f" (process {entry.pid} on {entry.machine})"
 
 
 def create(settings: Settings, app_file: str = "", command: Sequence[str] = (), now: float | None = None) -> RunFolder:
@@ -82,7 +159,7 @@ def create(settings: Settings, app_file: str = "", command: Sequence[str] = (), 
     Raises:
         UsageError: the folder cannot be written.
     """
-    base = settings.run_dir or os.path.join(settings.home or os.getcwd(), NAME)
+    base = base_folder(settings)
     app_file = os.path.abspath(app_file) if app_file else ""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now if now is not None else time.time()))
     folder = RunFolder(os.path.join(os.path.abspath(base), f"{stamp}-{os.urandom(2).hex()}"), app_file)
@@ -114,7 +191,7 @@ def _digest(path: str) -> str:
 
 
 def _forget_old(base: str, newest: str) -> None:
-    runs = sorted(name for name in os.listdir(base) if os.path.exists(os.path.join(base, name, "app.json")))
+    runs = all_runs(base)
     ended = [name for name in runs if name < newest and not RunFolder(os.path.join(base, name)).host_lives()]
     surplus = len(ended) - (KEEP - 1)
     for name in ended[: max(0, surplus)]:

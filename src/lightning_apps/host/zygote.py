@@ -124,8 +124,7 @@ class Zygote:
 
     def serve(self) -> int:
         """Until the keeper closes its end."""
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # without a collection, which would take longer than a fork and find little after a load
         self._prepare_spare()
         while not self._channel.closed:
             self._loop.step([self._channel.fileno()] if self._channel.waiting else ())

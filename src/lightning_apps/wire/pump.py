@@ -123,6 +123,11 @@ class Pump:
             if not self._armed.is_set():
                 self._arm()
 
+    def rest(self, seconds: float) -> None:
+        """Do nothing for so long, while what arrives is read as far as there is room for it."""
+        self._armed.set()
+        time.sleep(seconds)
+
     def _poll_as_owner(self, timeout: float | None) -> None:
         self._wants = True
         if not self._polling.acquire(blocking=False):
