@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy
 import pydantic
 import pytest
@@ -85,6 +86,11 @@ class Open(pydantic.BaseModel):
     inner: Model
 
 
+class Shape(msgspec.Struct, frozen=True, array_like=True):
+    a: Any
+    b: Any = 0
+
+
 class Word(str):
     """A text with a type of its own."""
 
@@ -125,6 +131,8 @@ def alike(left: Any, right: Any) -> bool:
         return alike(list(left.items()), list(right.items()))
     if isinstance(left, (set, frozenset)):
         return sorted(map(_mark, left)) == sorted(map(_mark, right))
+    if isinstance(left, Shape):
+        return alike([left.a, left.b], [right.a, right.b])
     if dataclasses.is_dataclass(left):
         return all(alike(getattr(left, f.name), getattr(right, f.name)) for f in dataclasses.fields(left))
     if isinstance(left, (dt.datetime, dt.time)):
@@ -230,6 +238,7 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(Plain, inner),
         st.builds(Frozen, inner, inner),
         st.builds(Slotted, inner),
+        st.builds(Shape, inner),
     )
 
 

@@ -26,9 +26,9 @@ from . import undo as undoing
 from .calls import Call
 from .crew import Crew
 from .keys import Keys
-from .lineage import Lineage
 from .layouts import Layouts
 from .life import ATTACHED, NOWHERE, Life
+from .lineage import Lineage
 from .made import made
 from .timers import Schedules, schedule_key
 
@@ -196,6 +196,7 @@ class Coordinator:
 
     def _close_turn(self) -> Outcome:
         self._note_spoken()
+        self._undo.begin()  # and let go of what was replaced
         self._effects = list(self._with_changes())
         self._record.timers.update(self._settled())
         return Outcome(self._record, self._effects)
