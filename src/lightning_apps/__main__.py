@@ -1,6 +1,6 @@
 """`python -m lightning_apps` is the command `lightning`."""
 
-from .cli.main import main
+from .cli.entry import main
 
 if __name__ == "__main__":
     main()

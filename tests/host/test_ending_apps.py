@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 from typing import Any
 
@@ -111,3 +113,17 @@ def test_a_killed_zygote_ends_nothing_of_a_real_app(start: Any, way: str, eventu
     process.interrupt()
     assert process.wait() == 130
     process.assert_nothing_left(0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", range(0, 300, 15))
+def test_ctrl_c_at_any_moment_of_the_command_line_leaves_nothing_and_says_nothing(command_line: Any, moment: int) -> None:
+    process = command_line.start("run", "app", command_line.app(APP))
+
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.process.wait(moment / 1000)
+    process.interrupt()
+
+    assert process.wait(10) in (130, -signal.SIGINT, 1)
+    process.assert_nothing_left(1)
+    assert "lightning_apps/cli" not in process.stderr, process.stderr  # Python's own start may say where it was

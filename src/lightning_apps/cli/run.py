@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -101,10 +102,18 @@ def app(ctx: click.Context, /, file: str, args: tuple[str, ...], **options: Any)
     Exit code: 0 after flow.stop(), 1 after a failure, 130 after Ctrl-C, 143 after SIGTERM, 2 for a mistake in this
     command.  What stands after -- is given to the app as sys.argv.
     """
+    run_file = ctx.obj or _runner()
     settings = settings_of(args, options)
+    interruptible()
     log = Log(settings.log_level, settings.log_format, all_settings.colour_wanted(sys.stderr.isatty()))
     prepare(file, settings, log, setup=options["setup"])
-    ctx.exit((ctx.obj or _runner())(file, settings))
+    ctx.exit(run_file(file, settings))
+
+
+def interruptible() -> None:
+    """From here on Ctrl-C is an exception: all is imported, and what is begun may have to be ended."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def settings_of(args: tuple[str, ...], options: dict[str, Any]) -> Settings:
