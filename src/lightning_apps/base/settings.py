@@ -54,6 +54,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     env: tuple[tuple[str, str], ...] = ()  # --env K=V
     secrets: tuple[tuple[str, str], ...] = ()  # resolved; never logged or stored
 
+    def __repr__(self) -> str:
+        """Variables and secrets by their names alone: what is shown ends up in logs and tracebacks."""
+        hidden = {name: tuple(key for key, _ in getattr(self, name)) for name in ("env", "secrets")}
+        shown = {name: hidden.get(name, getattr(self, name)) for name in self.__struct_fields__}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     def portable_ways(self) -> Settings:
         """These settings with every portable way forced, if `portable` is set or this is not Linux."""
         if self.portable or not sys.platform.startswith("linux"):
