@@ -13,7 +13,7 @@ import pytest
 from lightning_apps.base import settings as all_settings
 from lightning_apps.base.errors import UsageError
 from lightning_apps.host import run_folder
-from lightning_apps.host.run_folder import KEEP, RunFolder
+from lightning_apps.host.run_folder import RunFolder
 
 TIME = 1_700_000_000.0
 
@@ -38,11 +38,11 @@ def test_a_new_run_has_its_parts_and_is_for_its_owner_only(tmp_path: Path) -> No
 
 
 def test_ended_runs_beyond_the_last_twenty_go(tmp_path: Path) -> None:
-    for number in range(KEEP + 5):
+    for number in range(20 + 5):
         ended(make(tmp_path, number))
 
     left = sorted(name for name in os.listdir(tmp_path / "runs") if name != ".gitignore")
-    assert len(left) == KEEP
+    assert len(left) == 20
     assert left[-1].startswith("20231114T221344-")
 
 
@@ -50,7 +50,7 @@ def test_a_run_whose_host_lives_stays(tmp_path: Path) -> None:
     living = make(tmp_path)
     living.write_host()
 
-    for number in range(1, KEEP + 5):
+    for number in range(1, 20 + 5):
         ended(make(tmp_path, number))
 
     assert living.host_lives()

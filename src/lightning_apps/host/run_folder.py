@@ -18,7 +18,6 @@ from ..base.errors import RunError, UsageError
 from ..base.settings import Settings
 from ..engines import process_tree
 
-KEEP = 20  # ended runs that stay
 NAME = ".lightning-runs"
 
 
@@ -174,7 +173,7 @@ def create(settings: Settings, app_file: str = "", command: Sequence[str] = (), 
         raise UsageError(
             f"The run folder {folder.path} cannot be made ({error.strerror}); choose another with --run-dir."
         ) from None
-    _forget_old(base, folder.id)
+    _forget_old(base, folder.id, settings.keep_runs)
     return folder
 
 
@@ -190,10 +189,10 @@ def _digest(path: str) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _forget_old(base: str, newest: str) -> None:
+def _forget_old(base: str, newest: str, keep: int) -> None:
     runs = all_runs(base)
     ended = [name for name in runs if name < newest and not RunFolder(os.path.join(base, name)).host_lives()]
-    surplus = len(ended) - (KEEP - 1)
+    surplus = len(ended) - (keep - 1)
     for name in ended[: max(0, surplus)]:
         if not _is_young(os.path.join(base, name)):
             shutil.rmtree(os.path.join(base, name), ignore_errors=True)
