@@ -262,10 +262,12 @@ class Session:
     def _apply(self, message: m.Changes) -> None:
         """The flow's changes, and over them what the host had not heard of us when it made them."""
         mine = self._unheard(message.heard)
+        won = {change.path for change in mine if change.op in (SET, DELETE)}  # other threads see no older value there
         touched = set()
         for change in message.changes:
-            self.work._lit_apply(change, gentle=True)
-            touched.add(change.path[0])
+            if not won or won.isdisjoint(change.path[:depth] for depth in range(1, len(change.path) + 1)):
+                touched.add(change.path[0])
+                self.work._lit_apply(change, gentle=True)
         self._seen = message.version
         if mine:
             self._replay([change for change in mine if change.path[0] in touched])
