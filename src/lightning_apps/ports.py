@@ -86,6 +86,9 @@ class Engine(Protocol):
     def survey(self) -> Survey:
         """For a host that takes over: what became of the places of the one before it."""
 
+    def progressed(self) -> None:
+        """The host has recorded a turn; for whoever starts it again when it dies."""
+
     def place(self, order: Placement) -> None:
         """Returns at once; idempotent on `order.place`.  Leads to Started, Waiting or Refused."""
 

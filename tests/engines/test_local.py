@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import select
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lightning_apps.base import settings as all_settings
@@ -18,19 +20,19 @@ from lightning_apps.ports import Observed, Placement
 class Scene:
     """An engine with two CPUs and two GPUs, and its keeper's end of the channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: Sequence[str] | Callable[[], Sequence[str]] = ("0", "1")) -> None:
         ours, self.keeper = Channel.pair()
         self.said = io.StringIO()
-        self.engine = LocalEngine(ours, all_settings.load({}), Log(stream=self.said), Allocator(2, 1 << 30, ("0", "1")))
+        self.engine = LocalEngine(ours, all_settings.load({}), Log(stream=self.said), Allocator(2, 1 << 30, gpus))
         self.events: list[Any] = []
-        self._callbacks: list[Callable[[], None]] = []
+        self._readers: dict[int, Callable[[], None]] = {}
         self.engine.open(self.events.append, self)
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        self._callbacks.append(callback)
+        self._readers[descriptor] = callback
 
     def forget(self, descriptor: int) -> None:
-        self._callbacks.clear()
+        del self._readers[descriptor]
 
     def place(self, name: str, **more: Any) -> str:
         place = f"root.{name}@1"
@@ -40,8 +42,11 @@ class Scene:
     def hear(self, *messages: Message) -> None:
         for message in messages:
             self.keeper.send(message)
-        for callback in list(self._callbacks):
-            callback()
+        self.wait(0)
+
+    def wait(self, seconds: float = 10.0) -> None:
+        for descriptor in select.select(list(self._readers), [], [], seconds)[0]:
+            self._readers[descriptor]()
 
     def told(self) -> list[Message]:
         return self.keeper.receive(wait=False)
@@ -134,6 +139,61 @@ def test_a_keeper_that_goes_during_the_end_does_not_keep_it_from_coming() -> Non
     scene.hear()
 
     assert scene.engine.closed
+
+
+class TestAskingNvidiaSmi:
+    @staticmethod
+    def scene() -> tuple[Scene, threading.Event]:
+        """The answer comes when the event is set."""
+        answer = threading.Event()
+        return Scene(lambda: answer.wait(10) and ("GPU-a", "GPU-b")), answer  # type: ignore[arg-type, return-value]
+
+    def test_orders_wait_while_it_is_asked_and_are_served_in_turn_then(self) -> None:
+        scene, answer = self.scene()
+
+        first, second = scene.place("a", devices=1), scene.place("b", wish_devices=1)
+        assert [(type(event), event.place) for event in scene.events] == [(Waiting, first), (Waiting, second)]
+        assert scene.events[0].reason == "root.a waits for nvidia-smi to say which GPUs there are"
+        assert scene.told() == []
+
+        answer.set()
+        scene.wait()
+        assert [(m.order.place, m.order.env["CUDA_VISIBLE_DEVICES"]) for m in placed(scene)] == [
+            (first, "GPU-a"),
+            (second, "GPU-b"),
+        ]
+
+    def test_others_are_not_held_up(self) -> None:
+        scene, answer = self.scene()
+        scene.place("a", devices=1)
+
+        place = scene.place("b", cpus=1.0)
+
+        assert [message.order.place for message in placed(scene)] == [place]
+        answer.set()
+
+    def test_who_was_stopped_meanwhile_is_not_started(self) -> None:
+        scene, answer = self.scene()
+        place = scene.place("a", devices=1)
+
+        scene.engine.stop(place, 1.0)
+        answer.set()
+        scene.wait()
+
+        assert scene.events[-1] == Exited(place)
+        assert scene.told() == []
+
+    def test_an_answer_after_the_end_is_heard_by_nobody(self) -> None:
+        scene, answer = self.scene()
+        scene.place("a", devices=1)
+        scene.engine.close(1.0)
+        scene.hear(Closed())
+        assert scene.engine.closed
+
+        answer.set()
+
+        scene.wait(0)
+        assert scene.events[-1] == EngineClosed()
 
 
 def placed(scene: Scene) -> list[PlaceWorker]:

@@ -143,8 +143,8 @@ def test_the_exit_code_of_the_app_file_is_the_apps(stage: Any) -> None:
     assert stage.app(load="sys.exit(7)").wait() == 7
 
 
-def test_a_killed_host_ends_all_works_and_the_app_with_1(stage: Any) -> None:
-    process = stage.app("desk.start('a')\n" + HOST_PID + WAIT, works={"a": DAEMON + FOREVER})
+def test_a_killed_host_without_a_journal_ends_all_works_and_the_app_with_1(stage: Any) -> None:
+    process = stage.app("desk.start('a')\n" + HOST_PID + WAIT, works={"a": DAEMON + FOREVER}, durability="memory")
     host = stage.pid("host.pid")
     stage.pid("daemon.pid")
 

@@ -52,9 +52,9 @@ WAYS = list(ROLES)
 def start(command_line: Any) -> Any:
     """Starts the app in one of the ways and waits until both works run; gives the process and its parts' numbers."""
 
-    def start(way: str) -> tuple[Any, dict[str, int]]:
+    def start(way: str, **more: str) -> tuple[Any, dict[str, int]]:
         path = command_line.app(APP)
-        env = {"LIGHTNING_ORPHAN_LIMIT": "1", "LIGHTNING_PORTABLE": "1" if way == "portable" else "0"}
+        env = {"LIGHTNING_ORPHAN_LIMIT": "1", "LIGHTNING_PORTABLE": "1" if way == "portable" else "0", **more}
         if way == "script":
             process = command_line.execute([sys.executable, str(path), "--here"], env=env)
         else:
@@ -80,14 +80,29 @@ def test_a_signal_ends_a_real_app(start: Any, way: str, number: int, code: int) 
 
 
 @pytest.mark.parametrize("way", ["command", "portable"])
-def test_a_killed_host_ends_a_real_app_with_1(start: Any, way: str) -> None:
-    process, parts = start(way)
+def test_a_killed_host_without_a_journal_ends_a_real_app_with_1(start: Any, way: str) -> None:
+    process, parts = start(way, LIGHTNING_DURABILITY="memory")
 
     os.kill(parts["host"], signal.SIGKILL)
 
     assert process.wait() == 1
     process.assert_nothing_left(0)
     assert "SIGKILL" in process.stderr
+
+
+@pytest.mark.parametrize("way", ["command", "portable"])
+def test_a_killed_host_is_replaced_and_its_works_go_on(start: Any, way: str, eventually: Any) -> None:
+    process, parts = start(way)
+    works = set(process.living()) - set(parts.values())
+
+    os.kill(parts["host"], signal.SIGKILL)
+    eventually(lambda: "another takes its place" in process.stderr)
+    eventually(lambda: len(set(process.living()) - works) >= len(parts))
+    process.interrupt()
+
+    assert process.wait() == 130
+    process.assert_nothing_left(0)
+    assert process.stdout.count("up root.a") == process.stdout.count("up root.b") == 1
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -83,6 +83,11 @@ class Allocator:
         self._line.pop(place, None)
         return self._grant(place, need, wish)
 
+    def adopt(self, place: str, requirement: Requirement, devices: tuple[str, ...]) -> None:
+        """This place lives already and has these GPUs: another host's bookkeeping goes on here."""
+        amounts = (_thousandths(requirement.cpus), requirement.memory, len(devices))
+        self._held[place] = _Held(amounts, Granted(devices=devices))
+
     def release(self, place: str) -> list[str]:
         """Take back what a place has, or its turn in line; returns who can be served now, in the order to ask again."""
         self._held.pop(place, None)
@@ -98,6 +103,11 @@ class Allocator:
         return self._held[place].granted.devices if place in self._held else ()
 
     # -- counting ------------------------------------------------------------------------------------------
+
+    @property
+    def knows_gpus(self) -> bool:
+        """Whether `gpus` is there at once."""
+        return self._gpus is not None or not callable(self._find)
 
     @property
     def gpus(self) -> tuple[str, ...]:

@@ -96,9 +96,24 @@ class SpareReady(msgspec.Struct, frozen=True, array_like=True, tag=112):
     """A process that was forked ahead waits for what it is to be."""
 
 
+class Survey(msgspec.Struct, frozen=True, array_like=True, tag=113):
+    """From a host that takes over: what became of the places of the one before it?"""
+
+
+class Surveyed(msgspec.Struct, frozen=True, array_like=True, tag=114):
+    """The orders and processes of the places that live, and how the others ended."""
+
+    living: tuple[tuple[Placement, int], ...]
+    ended: tuple[Exited, ...]
+
+
+class Progressed(msgspec.Struct, frozen=True, array_like=True, tag=115):
+    """This host has recorded a turn: if it dies now, that is another death."""
+
+
 Message = Union[
     Started, Refused, Exited, PlaceWorker, StopWorker, CloseAll, Closed, Failed,
-    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped, SpareReady,
+    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped, SpareReady, Survey, Surveyed, Progressed,
 ]  # fmt: skip
 
 ENCODER = msgspec.msgpack.Encoder()

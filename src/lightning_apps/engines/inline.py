@@ -58,6 +58,9 @@ class InlineEngine:
         """Threads end with their host."""
         return Survey()
 
+    def progressed(self) -> None:
+        """Nobody starts a host again."""
+
     def place(self, order: Placement) -> None:
         """Start a thread; a second time for the same place changes nothing."""
         if order.place in self._threads:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
 import msgspec
 
@@ -18,9 +17,11 @@ from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiti
 from ..base.settings import Settings, environ
 from ..model.compute import Requirement
 from ..ports import Observed, Placement, Report, Survey, Watch
+from . import channel as talk
 from . import gpus, process_tree
 from .allocator import Allocator, Granted
-from .channel import Channel, CloseAll, Closed, PlaceWorker, StopWorker
+from .channel import Channel, CloseAll, Closed, PlaceWorker, StopWorker, Surveyed
+from .discovery import Discovery
 
 
 class LocalEngine:
@@ -44,18 +45,38 @@ class LocalEngine:
         self._observed: dict[str, Observed] = {}
         self._pids: dict[str, int] = {}
         self._report: Report = _nobody
-        self._forget: Callable[[int], None] = lambda descriptor: None
+        self._watch: Watch | None = None
+        self._discovery: Discovery | None = None
+        self._undecided: list[str] = []  # who waits for it
         self._alone = self._closed = False
         self._grace: float | None = None  # once the end was asked for
 
     def open(self, report: Report, watch: Watch) -> None:
         """Begin to report."""
-        self._report, self._forget = report, watch.forget
+        self._report, self._watch = report, watch
         watch.watch(self._channel.fileno(), self._hear)
 
     def survey(self) -> Survey:
-        """Nothing yet: a keeper ends all works with their host."""
+        """Ask the keeper, which has seen all of them start and end."""
+        self._tell(talk.Survey())
+        while not self._channel.closed:
+            for message in self._channel.receive():
+                if isinstance(message, Surveyed):
+                    return self._take_over(message)
+                self._take(message)
         return Survey()
+
+    def _take_over(self, message: Surveyed) -> Survey:
+        for order, pid in message.living:
+            self._orders[order.place], self._observed[order.place] = order, Observed("running")
+            self._pids[order.place] = pid
+            given = order.env.get("CUDA_VISIBLE_DEVICES", "")
+            self._allocator.adopt(order.place, needs_of(order), tuple(filter(None, given.split(","))))
+        return Survey({order.place: pid for order, pid in message.living}, message.ended)
+
+    def progressed(self) -> None:
+        """The host has recorded a turn."""
+        self._tell(talk.Progressed())
 
     def place(self, order: Placement) -> None:
         """Start a worker as soon as there is room for it; a second time for the same place changes nothing."""
@@ -65,8 +86,9 @@ class LocalEngine:
             self._ask(order)
 
     def _ask(self, order: Placement) -> None:
-        needs = Requirement(cpus=order.cpus or 0, memory=order.memory or 0, devices=order.devices or 0)
-        answer = self._allocator.ask(order.place, needs, order.wish_devices)
+        if (order.devices or order.wish_devices) and self._finds_out(order):
+            return
+        answer = self._allocator.ask(order.place, needs_of(order), order.wish_devices)
         self._waiting.pop(order.place, None)
         if isinstance(answer, Granted):
             self._send_off(order, answer)
@@ -75,6 +97,26 @@ class LocalEngine:
             self._report(answer)
         else:
             self._over(answer)
+
+    def _finds_out(self, order: Placement) -> bool:
+        """Whether it is not known yet which GPUs there are; the order is asked for again when it is."""
+        if self._allocator.knows_gpus or self._watch is None:
+            return False
+        self._waiting[order.place] = order
+        self._undecided.append(order.place)
+        self._report(Waiting(order.place, f"{order.work} waits for nvidia-smi to say which GPUs there are"))
+        if self._discovery is None:
+            self._discovery = Discovery(lambda: self._allocator.gpus, self._watch, self._found_out)
+        return True
+
+    def _found_out(self) -> None:
+        undecided, self._undecided = self._undecided, []
+        self._watch = (
+            self._watch if self._allocator.knows_gpus else None
+        )  # the thread has failed: ask here, and see why
+        for place in undecided:
+            if place in self._waiting:
+                self._ask(self._waiting[place])
 
     def _send_off(self, order: Placement, granted: Granted) -> None:
         if granted.warning:
@@ -119,7 +161,8 @@ class LocalEngine:
             self._take(message)
         if self._channel.closed and not self._closed:
             self._alone = True
-            self._forget(self._channel.fileno())
+            if self._watch is not None:
+                self._watch.forget(self._channel.fileno())
             if self._grace is not None:
                 self._end_alone(self._grace)
             else:
@@ -137,6 +180,8 @@ class LocalEngine:
 
     def _has_closed(self) -> None:
         self._closed = True
+        if self._discovery is not None:
+            self._discovery.close()
         self._report(EngineClosed())
 
     def _over(self, event: Exited | Refused) -> None:
@@ -153,7 +198,7 @@ class LocalEngine:
 
     # -- without a keeper ----------------------------------------------------------------------------------
 
-    def _tell(self, message: PlaceWorker | StopWorker | CloseAll) -> None:
+    def _tell(self, message: PlaceWorker | StopWorker | CloseAll | talk.Survey | talk.Progressed) -> None:
         if not self._alone:
             try:
                 self._channel.send(message)
@@ -173,11 +218,18 @@ class LocalEngine:
         self._has_closed()
 
 
+def needs_of(order: Placement) -> Requirement:
+    """What a placement asks for by number."""
+    return Requirement(cpus=order.cpus or 0, memory=order.memory or 0, devices=order.devices or 0)
+
+
 def this_machine(settings: Settings) -> Allocator:
     """What this machine has to give."""
     visible = environ().get("CUDA_VISIBLE_DEVICES")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Allocator(cpus_here(), memory, lambda: gpus.discover(settings.gpus, visible))
+    if settings.gpus is None and visible is None:
+        return Allocator(cpus_here(), memory, lambda: gpus.discover(None, None))
+    return Allocator(cpus_here(), memory, gpus.discover(settings.gpus, visible))
 
 
 def cpus_here() -> int:

@@ -90,7 +90,7 @@ class Host:
         self.signal = ""
         self._unread = 0
         self._in_turn = False
-        self._told_idle = False
+        self._told_idle = self._progressed = False
         self._ports: set[int] = set()
         self._started = self.clock.monotonic()
 
@@ -196,6 +196,9 @@ class Host:
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
         self._write(lambda: self.journal.append(outcome.record))  # write before act
+        if not (self._progressed or outcome.record.empty):
+            self._progressed = True
+            self.engine.progressed()
         for effect in outcome.effects:
             PERFORM[type(effect)](self, effect)
         for event in events:

@@ -14,7 +14,7 @@ import msgspec
 
 from ..base.errors import UsageError
 from ..base.log import Log
-from ..base.messages import Event, Refused
+from ..base.messages import Event, Exited, Refused
 from ..base.settings import Settings
 from ..engines import process_tree
 from ..engines.channel import (
@@ -29,8 +29,11 @@ from ..engines.channel import (
     Loaded,
     Message,
     PlaceWorker,
+    Progressed,
     Reaped,
     StopWorker,
+    Survey,
+    Surveyed,
 )
 from ..ports import Placement
 from . import zygote
@@ -41,6 +44,8 @@ from .signals import INTERRUPT
 from .spawn import spawn_worker
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+REMEMBERED = 10_000  # ends of workers that a later host can be told
+RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0  # seconds before the flow's process is started again
 MARGIN = 5.0  # seconds the host gets beyond the grace of its works
 LOAD_GRACE = 3.0  # seconds an app file that is being executed gets after Ctrl-C
 
@@ -79,6 +84,8 @@ class Keeper:
         self._embedded = host is not None
         self._host, self._zygote = host or Child(), Child()
         self._end = Ending()
+        self._ended: dict[str, Exited] = {}
+        self._deaths = 0  # of hosts, since one of them has recorded a turn
         self._loop = Loop()
         self._follower = Follower(folder, settings)
         self._subreaper = not settings.portable and process_tree.become_subreaper()
@@ -192,10 +199,7 @@ class Keeper:
         if self._end.first or self._end.finishing:
             self._finish(128 + self._end.first)
         elif not self._embedded and not self._host.pid:
-            self._host.channel, theirs = Channel.pair()
-            self._watch_host()
-            channel.send(ForkHost(), theirs.fileno())
-            theirs.close()
+            self._fork_host(channel)
         for order in self._forking.values():
             channel.tell(ForkWorker(order))
 
@@ -306,6 +310,10 @@ class Keeper:
             elif isinstance(message, CloseAll):
                 self._end.closing = True
                 self._end_places(message.grace)
+            elif isinstance(message, Survey):
+                self._tell_host(Surveyed(self._places.living(), tuple(self._ended.values())))
+            elif isinstance(message, Progressed):
+                self._deaths = 0
             elif isinstance(message, Failed):
                 self._end.failure = message
         if channel.closed:
@@ -325,7 +333,11 @@ class Keeper:
             del self._forking[place]
             self._places.abandon(place)
 
-    def _tell_host(self, message: Event | Closed) -> None:
+    def _tell_host(self, message: Event | Closed | Surveyed) -> None:
+        if isinstance(message, Exited):
+            self._ended[message.place] = message
+            while len(self._ended) > REMEMBERED:
+                del self._ended[next(iter(self._ended))]
         if self._host.channel is not None:
             self._host.channel.tell(message)  # type: ignore[arg-type]
 
@@ -334,10 +346,43 @@ class Keeper:
 
     def _host_gone(self, status: int) -> None:
         code, end = os.waitstatus_to_exitcode(status), self._end
-        if code < 0 and not end.first:
-            self._log.error(f"The process of the flow was ended by {_name(-code)}; its works are ended with it.")
         self._host.pid = 0
+        crashed = code < 0 and not (end.first or end.closing or end.finishing)
+        if crashed and self._may_restart():
+            self._restart_host(_name(-code))
+            return
+        if crashed:
+            self._log.error(f"The process of the flow was ended by {_name(-code)}; its works are ended with it.")
         self._finish(code if code >= 0 else 128 + end.first if end.first else 1)
+
+    def _may_restart(self) -> bool:
+        self._deaths += 1
+        return self._settings.durability != "memory" and not self._embedded and self._deaths <= self._settings.restarts
+
+    def _restart_host(self, cause: str) -> None:
+        """The flow goes on in a new process; works do not notice but for the pause."""
+        self._log.warning(f"The process of the flow was ended by {cause}; another takes its place, the works go on.")
+        if self._host.channel is not None:
+            self._loop.forget(self._host.channel.fileno())
+            self._host.channel.close()
+        self._host = Child()
+        pause = 0.0 if self._deaths == 1 else min(RESTART_LONGEST, RESTART_FIRST * 2**self._deaths)
+        self._loop.after(pause, self._start_host)
+
+    def _start_host(self) -> None:
+        channel = self._zygote.channel
+        if self._end.first or self._end.finishing:
+            self._finish(128 + self._end.first)
+        elif channel is None:
+            self._start_zygote(quiet=True)
+        elif self._zygote.ready:
+            self._fork_host(channel)
+
+    def _fork_host(self, channel: Channel) -> None:
+        self._host.channel, theirs = Channel.pair()
+        self._watch_host()
+        channel.send(ForkHost(), theirs.fileno())
+        theirs.close()
 
     def _finish(self, code: int) -> None:
         if self._end.finishing:

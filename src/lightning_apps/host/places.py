@@ -117,6 +117,10 @@ class Places:
         """Whether no worker is there, and nothing of one."""
         return not self._workers
 
+    def living(self) -> tuple[tuple[Placement, int], ...]:
+        """Order and process of every worker that lives, or is being started."""
+        return tuple((worker.order, worker.pid) for worker in self._workers.values() if worker.gone is None)
+
     def pids(self) -> set[int]:
         """The processes of workers that live."""
         return {worker.pid for worker in self._workers.values() if worker.pid and worker.gone is None}

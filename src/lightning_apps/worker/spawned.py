@@ -17,7 +17,7 @@ from ..model.work import LightningWork
 from ..ports import Placement
 from .lookup import find_work
 from .process import main as be_worker
-from .surroundings import LOAD_LOG, output_to, redirect
+from .surroundings import LOAD_LOG, forbid_breakpoints, output_to, redirect
 
 Main = Callable[[Placement, "LightningWork | None"], NoReturn]
 
@@ -26,6 +26,7 @@ def main(order: Placement, run: Main) -> NoReturn:
     """Load the app file if there is one, find the work, and be its worker."""
     process_tree.become_subreaper()
     redirect("", "")
+    forbid_breakpoints()
     if order.cwd:
         os.chdir(order.cwd)
     try:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ..base import settings
+from ..base.errors import WrongPlace
 from ..engines import process_tree
 from ..ports import Placement
 
@@ -48,6 +49,7 @@ def detach() -> None:
     process_tree.become_subreaper()
     reset_handlers()
     redirect("", "")
+    forbid_breakpoints()
     reseed()
 
 
@@ -66,6 +68,21 @@ def redirect(out: str, err: str) -> None:
     sys.stdin = sys.__stdin__ = _text(0, "r")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "w")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "w")  # type: ignore[misc]
+
+
+def forbid_breakpoints() -> None:
+    """`breakpoint()` is an error that says where it works, unless PYTHONBREAKPOINT or the app file says otherwise."""
+    if sys.breakpointhook is sys.__breakpointhook__:
+        sys.breakpointhook = _breakpoint
+
+
+def _breakpoint(*args: Any, **kwargs: Any) -> Any:
+    if settings.environ().get("PYTHONBREAKPOINT"):
+        return sys.__breakpointhook__(*args, **kwargs)
+    raise WrongPlace(
+        "breakpoint() needs a terminal, and the process of a work has none: run the app with --engine inline, "
+        "where works are threads of a process that has one."
+    )
 
 
 def point(number: int, path: str, flags: int = os.O_WRONLY | os.O_CREAT | os.O_APPEND) -> None:
