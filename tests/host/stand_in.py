@@ -27,7 +27,8 @@ from lightning_apps.base.messages import Exited, Started
 from lightning_apps.engines.channel import Channel
 from lightning_apps.engines.local import LocalEngine
 from lightning_apps.host import signals, zygote
-from lightning_apps.host.keeper import Child, Keeper
+from lightning_apps.host.keeper import Keeper
+from lightning_apps.host.starter import Child
 from lightning_apps.ports import Placement
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}

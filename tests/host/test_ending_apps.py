@@ -132,7 +132,9 @@ def test_a_killed_zygote_ends_nothing_of_a_real_app(start: Any, way: str, eventu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(0, 300, 15))
-def test_ctrl_c_at_any_moment_of_the_command_line_leaves_nothing_and_says_nothing(command_line: Any, moment: int) -> None:
+def test_ctrl_c_at_any_moment_of_the_command_line_leaves_nothing_and_says_nothing(
+    command_line: Any, moment: int
+) -> None:
     process = command_line.start("run", "app", command_line.app(APP))
 
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -27,9 +27,10 @@ from ..worker.rehearsal import rehearse
 from ..worker.surroundings import LOAD_LOG, output_to
 from . import zygote
 from .host import Host
-from .keeper import Child, Keeper
+from .keeper import Keeper
 from .loader import load_app
 from .run_folder import RunFolder, of_settings
+from .starter import Child
 from .zygote import Bodies
 
 ENGINES = ("local", "inline")
@@ -62,8 +63,10 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
         folder.write_host()
         return host(load_app(path, settings.argv), settings, InlineEngine(settings), folder, log)
 
+    keeper = os.getpid()
+
     def run(app: LightningApp, channel: Channel) -> int:
-        return _with_local(host, app, channel, settings, folder)
+        return _with_local(host, app, channel, settings, folder, keeper)
 
     def load(quiet: bool) -> LightningApp:
         with output_to(os.path.join(folder.logs, LOAD_LOG)) if quiet else contextlib.nullcontext():
@@ -92,7 +95,7 @@ def run_app(app: LightningApp, host: RunsApp = run_host, **options: Any) -> int:
             settings = msgspec.structs.replace(settings, start_method="spawn")
         channel, keeper = _fork_keeper(app, settings, folder)
         try:
-            return _with_local(host, app, channel, settings, folder, keeper)
+            return _with_local(host, app, channel, settings, folder, keeper, embedded=True)
         finally:
             channel.close()
             with contextlib.suppress(ChildProcessError):
@@ -107,14 +110,21 @@ def _print_by_line() -> None:
 
 
 def _with_local(
-    host: RunsApp, app: LightningApp, channel: Channel, settings: Settings, folder: RunFolder, keeper: int = 0
+    host: RunsApp,
+    app: LightningApp,
+    channel: Channel,
+    settings: Settings,
+    folder: RunFolder,
+    keeper: int,
+    *,
+    embedded: bool = False,
 ) -> int:
     log = _log(settings)
-    folder.write_host(keeper or os.getppid())
+    folder.write_host(keeper)
     try:
         return host(app, settings, LocalEngine(channel, settings, log), folder, log)
     except UsageError as error:
-        if keeper:
+        if embedded:
             raise
         channel.send(Failed(str(error), error.exit_code))
         return error.exit_code

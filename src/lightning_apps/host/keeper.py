@@ -18,19 +18,11 @@ from ..base.messages import Event, Exited, Refused
 from ..base.settings import Settings
 from ..engines import process_tree
 from ..engines.channel import (
-    Channel,
     CloseAll,
     Closed,
     Failed,
-    Forked,
-    ForkHost,
-    ForkWorker,
-    HostStarted,
-    Loaded,
-    Message,
     PlaceWorker,
     Progressed,
-    Reaped,
     StopWorker,
     Survey,
     Surveyed,
@@ -41,7 +33,7 @@ from .follow import Follower
 from .loop import Loop
 from .places import Adopted, Marked, Places
 from .signals import INTERRUPT
-from .spawn import spawn_worker
+from .starter import Child, Starter
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 REMEMBERED = 10_000  # ends of workers that a later host can be told
@@ -62,14 +54,6 @@ class Ending(msgspec.Struct):
     failure: Failed | None = None
 
 
-class Child(msgspec.Struct):
-    """The zygote or the host."""
-
-    pid: int = 0
-    channel: Channel | None = None
-    ready: bool = False
-
-
 class Keeper:
     """One app's keeper.
 
@@ -80,9 +64,9 @@ class Keeper:
     """
 
     def __init__(self, bodies: zygote.Bodies, settings: Settings, log: Log, folder: str, host: Child | None) -> None:
-        self._bodies, self._settings, self._log = bodies, settings, log
+        self._settings, self._log = settings, log
         self._embedded = host is not None
-        self._host, self._zygote = host or Child(), Child()
+        self._host = host or Child()
         self._end = Ending()
         self._ended: dict[str, Exited] = {}
         self._deaths = 0  # of hosts, since one of them has recorded a turn
@@ -90,8 +74,8 @@ class Keeper:
         self._follower = Follower(folder, settings)
         self._subreaper = not settings.portable and process_tree.become_subreaper()
         self._spared: set[int] = set()  # what the app file itself started
-        self._forking: dict[str, Placement] = {}  # given to the zygote, not answered yet
-        self._forks = settings.start_method == "zygote" and not settings.portable
+        forks = settings.start_method == "zygote" and not settings.portable
+        self._starter = Starter(bodies, self._loop, forks, self, self._leave_child)
         leftovers = Adopted(self._known) if self._subreaper else Marked()
         self._places = Places(self._tell_host, self._loop.after, leftovers, self._worker_ended)
 
@@ -108,8 +92,8 @@ class Keeper:
             self._loop.read(self._follower.descriptor, self._follower.notice)
         if self._host.channel is not None:
             self._watch_host()
-        if not self._embedded or self._forks:
-            self._start_zygote(quiet=False)
+        if not self._embedded or self._starter.forks:
+            self._starter.start(quiet=False)
         try:
             while not self._over():
                 self._step()
@@ -120,7 +104,7 @@ class Keeper:
         return self._outcome()
 
     def _step(self) -> None:
-        channels = (self._host.channel, self._zygote.channel)
+        channels = (self._host.channel, self._starter.zygote.channel)
         writers = [channel.fileno() for channel in channels if channel is not None and channel.waiting]
         longest = 0.0 if self._follower.hungry else self._follower.period
         self._loop.step([*writers, *self._follower.blocked()], longest)
@@ -144,72 +128,56 @@ class Keeper:
             raise error
         return self._end.code
 
-    # -- the zygote ----------------------------------------------------------------------------------------
+    # -- what the starter says -----------------------------------------------------------------------------
 
-    def _start_zygote(self, *, quiet: bool) -> None:
-        ours, theirs = Channel.pair()
-
-        def body() -> int:
-            self._leave_child(ours)
-            return zygote.main(self._bodies, theirs, may_fork=self._forks, quiet=quiet)
-
-        self._zygote = Child(zygote.fork(body), ours)
-        theirs.close()
-        self._loop.read(ours.fileno(), self._hear_zygote)
-
-    def _leave_child(self, ours: Channel) -> None:
-        self._loop.leave_child()
-        ours.close()
-        if self._host.channel is not None:
-            self._host.channel.close()
-        if self._follower.descriptor is not None:
-            os.close(self._follower.descriptor)
-
-    def _hear_zygote(self) -> bool:
-        """Whether it had something to say."""
-        channel = self._zygote.channel
-        if channel is None:
-            return False
-        messages = channel.receive(wait=False)
-        for message in messages:
-            self._heed_zygote(message, channel)
-        if channel.closed:
-            self._loop.forget(channel.fileno())
-        return bool(messages)
-
-    def _heed_zygote(self, message: Message, channel: Channel) -> None:
-        if isinstance(message, Loaded):
-            self._loaded(message, channel)
-        elif isinstance(message, HostStarted):
-            self._host_started(message.pid)
-        elif isinstance(message, Forked):
-            self._forking.pop(message.place, None)
-            self._places.started(message.place, message.pid)
-        elif isinstance(message, Reaped):
-            self._gone(message.pid, message.status)
-        elif isinstance(message, Refused):
-            self._refused(message)
-        elif isinstance(message, Failed):
-            self._end.failure = message
-
-    def _loaded(self, message: Loaded, channel: Channel) -> None:
-        self._zygote.ready = self._forks = message.forks
+    def loaded(self) -> None:
+        """What else is there now, the app file has started."""
         if self._subreaper:
             self._spared |= process_tree.children(os.getpid()) - self._known()
         if self._end.first or self._end.finishing:
             self._finish(128 + self._end.first)
         elif not self._embedded and not self._host.pid:
-            self._fork_host(channel)
-        for order in self._forking.values():
-            channel.tell(ForkWorker(order))
+            self._fork_host()
+
+    def host_started(self, pid: int) -> None:
+        """A host lives; who asked for the end before that is heard now."""
+        self._host.pid = pid
+        if self._end.first:
+            self._pass_on(self._end.first)
+            self._loop.after(self._settings.grace + MARGIN, self._kill_host)
+
+    def started(self, place: str, pid: int) -> None:
+        """A worker lives."""
+        self._places.started(place, pid)
+
+    def refused(self, event: Refused) -> None:
+        """A worker cannot be started."""
+        self._places.drop(event.place)
+        self._tell_host(event)
+
+    def failed(self, failure: Failed) -> None:
+        """The app cannot be loaded."""
+        self._end.failure = failure
+
+    def gone(self, pid: int, status: int) -> None:
+        """A process has ended."""
+        if pid == self._starter.zygote.pid:
+            self._zygote_gone(status)
+        elif pid == self._host.pid:
+            self._host_gone(status)
+        else:
+            self._spared.discard(pid)
+            self._places.gone(pid, status)
+
+    def _leave_child(self) -> None:
+        self._loop.leave_child()
+        if self._host.channel is not None:
+            self._host.channel.close()
+        if self._follower.descriptor is not None:
+            os.close(self._follower.descriptor)
 
     def _zygote_gone(self, status: int) -> None:
-        while self._hear_zygote():
-            """Its last words; the end of the stream may never come, as what it started may hold the other end."""
-        gone, self._zygote = self._zygote, Child()
-        if gone.channel is not None:
-            self._loop.forget(gone.channel.fileno())
-            gone.channel.close()
+        gone = self._starter.bury()
         if gone.pid == self._host.pid:
             self._host_gone(status)
         elif not self._host.pid and not self._end.finishing:
@@ -226,12 +194,9 @@ class Keeper:
     def _replace_zygote(self, was_ready: bool) -> None:
         if was_ready:
             self._log.warning("The process that starts works has ended; another one takes its place.")
-            self._start_zygote(quiet=True)
-            return
-        self._forks = False
-        orders, self._forking = self._forking, {}
-        for order in orders.values():
-            self._spawn(order)
+            self._starter.start(quiet=True)
+        else:
+            self._starter.spawn_all()
 
     # -- workers -------------------------------------------------------------------------------------------
 
@@ -240,30 +205,13 @@ class Keeper:
             return
         self._places.add(order)
         self._follower.follow(order.work, order.out, order.err)
-        channel = self._zygote.channel
-        if order.start_method == "spawn" or channel is None or not self._forks:
-            self._spawn(order)
-            return
-        self._forking[order.place] = order
-        if self._zygote.ready:
-            channel.tell(ForkWorker(order))
-
-    def _spawn(self, order: Placement) -> None:
-        try:
-            self._places.started(order.place, spawn_worker(order, self._bodies.entry))
-        except OSError as error:
-            self._refused(Refused(order.place, f"{order.work} cannot be started: {error.strerror}."))
-
-    def _refused(self, event: Refused) -> None:
-        self._forking.pop(event.place, None)
-        self._places.drop(event.place)
-        self._tell_host(event)
+        self._starter.place(order)
 
     def _worker_ended(self, order: Placement) -> None:
         self._follower.finish(order.out, order.err)
 
     def _known(self) -> set[int]:
-        return {self._zygote.pid, self._host.pid} | self._spared | self._places.pids()
+        return {self._starter.zygote.pid, self._host.pid} | self._spared | self._places.pids()
 
     # -- ends ----------------------------------------------------------------------------------------------
 
@@ -273,22 +221,7 @@ class Keeper:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                self._gone(pid, status)
-
-    def _gone(self, pid: int, status: int) -> None:
-        if pid == self._zygote.pid:
-            self._zygote_gone(status)
-        elif pid == self._host.pid:
-            self._host_gone(status)
-        else:
-            self._spared.discard(pid)
-            self._places.gone(pid, status)
-
-    def _host_started(self, pid: int) -> None:
-        self._host.pid = pid
-        if self._end.first:
-            self._pass_on(self._end.first)
-            self._loop.after(self._settings.grace + MARGIN, self._kill_host)
+                self.gone(pid, status)
 
     def _watch_host(self) -> None:
         if self._host.channel is not None:
@@ -306,7 +239,8 @@ class Keeper:
                 self._place(message.order)
             elif isinstance(message, StopWorker):
                 self._places.stop(message.place, message.grace)
-                self._forget_unforked(message.place)
+                if self._starter.withdraw(message.place):
+                    self._places.abandon(message.place)
             elif isinstance(message, CloseAll):
                 self._end.closing = True
                 self._end_places(message.grace)
@@ -326,12 +260,6 @@ class Keeper:
             self._places.hurry()
         else:
             self._places.stop_all(grace)
-
-    def _forget_unforked(self, place: str) -> None:
-        """A zygote that is not ready has nobody forked yet, and need not."""
-        if place in self._forking and not self._zygote.ready:
-            del self._forking[place]
-            self._places.abandon(place)
 
     def _tell_host(self, message: Event | Closed | Surveyed) -> None:
         if isinstance(message, Exited):
@@ -370,19 +298,16 @@ class Keeper:
         self._loop.after(pause, self._start_host)
 
     def _start_host(self) -> None:
-        channel = self._zygote.channel
         if self._end.first or self._end.finishing:
             self._finish(128 + self._end.first)
-        elif channel is None:
-            self._start_zygote(quiet=True)
-        elif self._zygote.ready:
-            self._fork_host(channel)
+        elif self._starter.zygote.channel is None:
+            self._starter.start(quiet=True)
+        elif self._starter.zygote.ready:
+            self._fork_host()
 
-    def _fork_host(self, channel: Channel) -> None:
-        self._host.channel, theirs = Channel.pair()
+    def _fork_host(self) -> None:
+        self._host.channel = self._starter.fork_host()
         self._watch_host()
-        channel.send(ForkHost(), theirs.fileno())
-        theirs.close()
 
     def _finish(self, code: int) -> None:
         if self._end.finishing:
@@ -405,12 +330,11 @@ class Keeper:
 
     def _alone(self) -> bool:
         """End the zygote and whatever else is left; whether there is nobody any more."""
-        if self._zygote.pid:
-            process_tree.send_signal(self._zygote.pid, signal.SIGKILL)
+        self._starter.signal(signal.SIGKILL)
         self._spared.clear()
         self._reap()
         clean = self._places.sweep(always=True)
-        return clean and not self._zygote.pid
+        return clean and not self._starter.zygote.pid
 
     def _drained(self) -> bool:
         self._follower.pump(everything=True)
@@ -431,8 +355,8 @@ class Keeper:
         if self._host.pid:
             self._pass_on(number)
             self._loop.after(1.0 if hard else self._settings.grace + MARGIN, self._kill_host)
-        elif self._zygote.pid and not end.finishing:
-            process_tree.send_signal(self._zygote.pid, INTERRUPT)
+        elif self._starter.zygote.pid and not end.finishing:
+            self._starter.signal(INTERRUPT)
             self._loop.after(0.0 if hard else min(LOAD_GRACE, self._settings.grace), self._kill_zygote)
         if hard:
             self._places.hurry()
@@ -447,8 +371,8 @@ class Keeper:
             process_tree.send_signal(self._host.pid, signal.SIGKILL)
 
     def _kill_zygote(self) -> None:
-        if self._zygote.pid and not self._host.pid:
-            process_tree.send_signal(self._zygote.pid, signal.SIGKILL)
+        if not self._host.pid:
+            self._starter.signal(signal.SIGKILL)
 
 
 def _name(number: int) -> str:
