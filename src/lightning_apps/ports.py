@@ -86,6 +86,9 @@ class Engine(Protocol):
     def survey(self) -> Survey:
         """For a host that takes over: what became of the places of the one before it."""
 
+    def adopt(self, place: str, pid: int, began: str) -> bool:
+        """Take over a worker that outlived all who knew it; False if it is no more."""
+
     def progressed(self) -> None:
         """The host has recorded a turn; for whoever starts it again when it dies."""
 

@@ -65,7 +65,9 @@ def test_a_place_is_started_once_and_observed_through_its_life() -> None:
 
     scene.hear(Exited(place, None, 9))
     assert scene.engine.observe(place) == Observed("exited", None, 9)
-    assert scene.events == [Started(place, 7), Exited(place, None, 9)]
+    started, exited = scene.events
+    assert (started.place, started.pid) == (place, 7)
+    assert exited == Exited(place, None, 9)
 
 
 def test_what_nobody_knows_is_unknown() -> None:

@@ -194,10 +194,11 @@ class Got(msgspec.Struct, frozen=True, array_like=True, tag=10):
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """The engine has started the process."""
+    """The engine has started the process; `began` tells it from a later one of the same number."""
 
     place: str
     pid: int
+    began: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, tag=5):

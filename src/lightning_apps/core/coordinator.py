@@ -379,6 +379,12 @@ class Coordinator:
             self._release(life)
         return self.crew.exited(event)
 
+    def _started(self, event: m.Started) -> bool:
+        life = self.crew.places.get(event.place)
+        if life is not None:
+            life.pid, life.began = event.pid, event.began
+        return False
+
     def _attached(self, event: m.Attached) -> bool:
         life = self.crew.places.get(event.place)
         if life is not None:
@@ -720,7 +726,7 @@ class Coordinator:
 HANDLERS: dict[type, Callable[[Coordinator, Any], bool | None]] = {
     m.Attached: Coordinator._attached,
     m.Detached: lambda self, event: False,
-    m.Started: lambda self, event: False,
+    m.Started: Coordinator._started,
     m.Waiting: lambda self, event: self.crew.waiting(event),
     m.Refused: lambda self, event: self.crew.refused(event),
     m.Exited: Coordinator._exited,

@@ -15,7 +15,7 @@ from .mirror import Mirror
 NOWHERE, PLACING, ATTACHED, LEAVING = "nowhere", "placing", "attached", "leaving"
 
 KEPT = (
-    "place", "placements", "phase", "ready", "wanted", "released", "delete", "preempted", "tracking", "waits_for", "pending_reason",
+    "place", "pid", "began", "placements", "phase", "ready", "wanted", "released", "delete", "preempted", "tracking", "waits_for", "pending_reason",
     "idle_since", "offered_port", "base", "bare", "held",
 )  # fmt: skip
 
@@ -38,6 +38,7 @@ class Life:
         self.calls = CallTable(history)
         self.mirror = Mirror()
         self.place, self.placements, self.phase = "", 0, NOWHERE
+        self.pid, self.began = 0, ""  # of its process, where that is known
         self.ready = self.wanted = self.released = self.delete = False
         self.waits_for: tuple[str, ...] = ()
         self.pending_reason = ""
@@ -92,7 +93,7 @@ class Life:
 
     def gone(self) -> None:
         """Its process has ended."""
-        self.place, self.phase, self.ready = "", NOWHERE, False
+        self.place, self.phase, self.ready, self.pid, self.began = "", NOWHERE, False, 0, ""
         self.waits_for, self.pending_reason, self.idle_since = (), "", 0.0
         self.mirror.restart()
 

@@ -16,7 +16,7 @@ from ..base.encoding import decode_change
 from ..base.errors import StateMismatch
 from ..base.messages import Outcome, Record
 from ..model.retry import Backoff, Policy
-from .life import Life
+from .life import LEAVING, Life
 from .made import make_again
 
 Coordinator = Any  # it is defined in terms of this module
@@ -152,6 +152,7 @@ def _port(coordinator: Coordinator, name: str, port: int) -> None:
 
 REPEATED: dict[str, Callable[..., None]] = {
     "set": _set, "made": _made, "gone": _gone, "opened": _opened, "latest": _latest, "start": _start, "stop": _stop, "port": _port,
+    "resumed": lambda coordinator, gone: _resumed(coordinator, gone),
 }  # fmt: skip
 
 
@@ -159,15 +160,26 @@ def _go_on(coordinator: Coordinator, now: float, alive: Container[str]) -> Outco
     """What has to be done now: works that have something to do, and no process any more, get another."""
     coordinator._open_turn(now)
     lives = list(coordinator.crew.lives.values())
+    gone = [life.place for life in lives if life.place and life.place not in alive]
+    coordinator._record.done.append(["resumed", gone])
+    _resumed(coordinator, gone)
     for life in lives:
-        if life.place and life.place not in alive:
-            _part(coordinator, life, now)
+        if life.phase == LEAVING or (life.place and life.released):
+            coordinator._emit(m.Stop(life.place, life.delete))
+    coordinator.awake, coordinator.done = True, False
+    outcome: Outcome = coordinator._close_turn()
+    return outcome
+
+
+def _resumed(coordinator: Coordinator, gone: list[str]) -> None:
+    """A later host took over here: these places were no more, and whoever has something to do got another."""
+    lives = list(coordinator.crew.lives.values())
+    for life in lives:
+        if life.place in gone:
+            _part(coordinator, life, coordinator.crew.now)
     for life in lives:
         if not life.place:
             coordinator.crew.see_to(life)
-    coordinator.awake, coordinator.done = True, False
-    outcome = coordinator._close_turn()
-    return Outcome(Record(coordinator.turn, now, [], [], [], {}), outcome.effects)
 
 
 def _part(coordinator: Coordinator, life: Life, now: float) -> None:

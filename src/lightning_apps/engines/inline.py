@@ -58,6 +58,10 @@ class InlineEngine:
         """Threads end with their host."""
         return Survey()
 
+    def adopt(self, place: str, pid: int, began: str) -> bool:
+        """Threads end with their host."""
+        return False
+
     def progressed(self) -> None:
         """Nobody starts a host again."""
 

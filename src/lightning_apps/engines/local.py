@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import msgspec
 
@@ -41,6 +42,7 @@ class LocalEngine:
         self._channel, self._log = channel, log
         self._allocator = allocator or this_machine(settings)
         self._orders: dict[str, Placement] = {}
+        self._orphans: dict[str, int] = {}  # workers that no keeper watches
         self._waiting: dict[str, Placement] = {}
         self._observed: dict[str, Observed] = {}
         self._pids: dict[str, int] = {}
@@ -73,6 +75,26 @@ class LocalEngine:
             given = order.env.get("CUDA_VISIBLE_DEVICES", "")
             self._allocator.adopt(order.place, needs_of(order), tuple(filter(None, given.split(","))))
         return Survey({order.place: pid for order, pid in message.living}, message.ended)
+
+    def adopt(self, place: str, pid: int, began: str) -> bool:
+        """Take over a worker that has outlived both its host and its keeper; False if it is no more."""
+        process = process_tree.look(pid)
+        handle = process_tree.open_pidfd(pid)
+        watch = self._watch
+        if process is None or process.started != began or process.zombie or handle is None or watch is None:
+            return False
+        self._orphans[place] = pid
+        self._observed[place] = Observed("running")
+
+        def ended() -> None:
+            if self._orphans.pop(place, None) is not None:
+                watch.forget(handle)
+                os.close(handle)
+                self._observed[place] = Observed("exited")
+                self._report(Exited(place))
+
+        watch.watch(handle, ended)
+        return True
 
     def progressed(self) -> None:
         """The host has recorded a turn."""
@@ -128,7 +150,10 @@ class LocalEngine:
 
     def stop(self, place: str, grace: float) -> None:
         """SIGTERM, SIGKILL after `grace` seconds; leads to Exited when it and all it started are gone."""
-        if place in self._waiting:
+        if place in self._orphans:
+            pids = {self._orphans[place]: place}
+            threading.Thread(target=process_tree.end_processes, args=(pids, grace), daemon=True).start()
+        elif place in self._waiting:
             self._over(Exited(place, lost=False))
         elif place in self._orders:
             self._tell(StopWorker(place, grace))
@@ -142,6 +167,8 @@ class LocalEngine:
         self._grace = grace
         for place in list(self._waiting):
             self._over(Exited(place))
+        if self._orphans:
+            process_tree.end_processes({pid: place for place, pid in self._orphans.items()}, grace)
         if self._alone:
             self._end_alone(grace)
         else:
@@ -170,6 +197,8 @@ class LocalEngine:
 
     def _take(self, message: object) -> None:
         if isinstance(message, Started):
+            process = process_tree.look(message.pid)
+            message = Started(message.place, message.pid, process.started if process is not None else "")
             self._pids[message.place] = message.pid
             self._observed[message.place] = Observed("running")
             self._report(message)

@@ -26,7 +26,7 @@ from ..engines.inline import InlineEngine
 from ..model.app import LightningApp
 from ..model.binding import UNBOUND, free_port
 from ..model.work import LightningWork
-from ..ports import Clock, Engine, Journal, Placement
+from ..ports import Clock, Engine, Journal, Placement, Survey
 from ..storage.journal import SqliteJournal
 from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
@@ -54,6 +54,20 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that only grow."""
         return time.monotonic()
+
+
+class Alive:
+    """The places whose workers may still be there: the engine knows of them, or their process is found."""
+
+    def __init__(self, survey: Survey, coordinator: Coordinator, engine: Engine) -> None:
+        self._known = frozenset([*survey.living, *(event.place for event in survey.ended)])
+        self._coordinator, self._engine = coordinator, engine
+
+    def __contains__(self, place: object) -> bool:
+        life = self._coordinator.crew.places.get(str(place))
+        if place in self._known or life is None:
+            return place in self._known
+        return bool(life.pid) and self._engine.adopt(life.place, life.pid, life.began)
 
 
 class Host:
@@ -149,10 +163,10 @@ class Host:
         kept, records = self.journal.load()
         survey = self.engine.survey()
         snapshot = None if kept is None else decode(kept)
-        alive = frozenset([*survey.living, *(event.place for event in survey.ended)])
-        for place in alive:
-            self.hub.expect(place)
+        alive = Alive(survey, self.coordinator, self.engine)
         outcome = self.coordinator.restore(snapshot, records, load_from_worker, self.clock.wall(), alive)
+        for place in self.coordinator.crew.places:
+            self.hub.expect(place)
         for event in survey.ended:
             self._report(event)
         return outcome

@@ -1,0 +1,275 @@
+"""Why a work ran, or did not, in sentences: told from the records of turns alone.  Knows no clock, no file and none of the app's code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from ..base import messages as m
+from ..base.messages import Record
+from ..base.status import WorkStageStatus as Stage
+from ..base.traces import how_it_ended
+from . import foreign
+from .past import work_of
+
+SETTLED = (Stage.SUCCEEDED, Stage.FAILED, Stage.STOPPED)
+REASONS = {
+    "user_exception": "its run raised an exception", "died": "its process ended", "timeout": "it took longer than it may",
+    "lost": "its machine went away too often", "refused": "the engine can never place it", "pending": "the flow stopped it",
+    "sigterm_signal_handler": "its process got SIGTERM from outside", "invalid_return_value": "what it returned cannot be sent",
+}  # fmt: skip
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """What happened in a turn; `call` 0 concerns the work's process, and so every call that was under way."""
+
+    turn: int
+    at: float
+    text: str
+    call: int = 0
+
+
+class CallTold(msgspec.Struct):
+    """What is known of one call."""
+
+    ordinal: int
+    key: str
+    arguments: str = "(…)"
+    stage: str = Stage.PENDING
+    attempts: int = 0
+    failures: int = 0
+    reason: str = ""
+    first: int = 0  # turn
+    until: int = 0  # turn in which it settled, 0: it has not
+    retry: float = 0.0  # wall time of its next attempt, while it waits for that
+
+    @property
+    def name(self) -> str:
+        """ "call 2, run(lr=0.1)"."""
+        return f"call {self.ordinal}, run{self.arguments}"
+
+
+class Story:
+    """What the records tell of one work.
+
+    Args:
+        work: its full name.
+    """
+
+    def __init__(self, work: str) -> None:
+        self.work = work
+        self.calls: dict[int, CallTold] = {}
+        self.sentences: list[Sentence] = []
+        self.latest = 0
+        self.waits, self.place, self.ready = "", "", False
+        self._turn, self._at = 0, 0.0
+        self._arguments: dict[str, str] = {}
+        self._failures: dict[int, str] = {}
+
+    def follow(self, records: Iterable[Record]) -> Story:
+        """Go through more turns."""
+        for record in records:
+            self._turn, self._at = record.turn, record.at
+            for event in record.taken:
+                handler = TAKEN.get(type(event))
+                if handler is not None and work_of(event.place) == self.work:  # type: ignore[union-attr]
+                    handler(self, event)
+            for what, name, *entry in record.done:
+                if what in DONE and name == self.work:
+                    DONE[what](self, *entry)
+                elif what in ("made", "gone") and name == self.work:
+                    self._say("It came into the app." if what == "made" else "It left the app.")
+            for what, name, *entry in record.story:
+                if name == self.work:
+                    STORY[what](self, *entry)
+        return self
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def find(self, wanted: str) -> CallTold | None:
+        """The call with this number, or the beginning of this key; "" for the one asked for last."""
+        if not wanted:
+            return self.calls.get(self.latest)
+        if wanted.isdigit() and int(wanted) in self.calls:
+            return self.calls[int(wanted)]
+        return next((call for call in self.calls.values() if call.key.startswith(wanted)), None)
+
+    def of(self, call: CallTold | None) -> list[Sentence]:
+        """What happened to a call, and to its process while it was not settled; without a call everything."""
+        if call is None:
+            return self.sentences
+        return [s for s in self.sentences if s.call == call.ordinal or (s.call == 0 and self._concerns(s, call))]
+
+    @staticmethod
+    def _concerns(sentence: Sentence, call: CallTold) -> bool:
+        return call.first <= sentence.turn and (not call.until or sentence.turn <= call.until)
+
+    def verdict(self, call: CallTold | None, lives: bool, now: float) -> str:
+        """One sentence: how it stands with the call, and why."""
+        if call is None:
+            return f"{self.work} was never asked to run."
+        return f"{self.work}, {call.name}: {VERDICTS[call.stage](self, call, lives, now)}."
+
+    def _succeeded(self, call: CallTold, *_: Any) -> str:
+        again = "with these arguments it is not run again unless the work has cache_calls=False"
+        return f"succeeded {_attempt(call)}; {again}"
+
+    def _failed(self, call: CallTold, *_: Any) -> str:
+        left = "" if call.failures <= 1 else f", the last of {call.failures} failures in a row"
+        return f"failed {_attempt(call)}{left}, because {_because(call.reason)}"
+
+    def _stopped(self, call: CallTold, *_: Any) -> str:
+        return f"was stopped, because {_because(call.reason or 'pending')}"
+
+    def _running(self, call: CallTold, lives: bool, now: float) -> str:
+        return f"runs ({_attempt(call)})" if lives else f"was running ({_attempt(call)}) when the records end"
+
+    def _pending(self, call: CallTold, lives: bool, now: float) -> str:
+        return f"waits {self._for_what(call, now)}" if lives else f"was waiting {self._for_what(call, now)} when the records end"
+
+    def _for_what(self, call: CallTold, now: float) -> str:
+        before = [c for c in self.calls.values() if c.ordinal < call.ordinal and c.stage not in SETTLED]
+        if before:
+            return f"for {before[0].name} of the same work, which comes first"
+        if call.retry:
+            return f"for its next attempt, in {max(0.0, call.retry - now):.3g} s, because {_because(call.reason)}"
+        if self.waits:
+            return f"for a place: {self.waits}"
+        return "for its process to take it" if self.ready else "for its process to be ready"
+
+    # -- what came in --------------------------------------------------------------------------------------
+
+    def _say(self, text: str, call: int = 0) -> None:
+        self.sentences.append(Sentence(self._turn, self._at, text, call))
+
+    def _started(self, event: m.Started) -> None:
+        self._new_place(event.place)
+        self._say(f"A process was started for it (process {event.pid}).")
+
+    def _new_place(self, place: str) -> None:
+        if self.place and self.place != place:
+            self._say("The run was resumed without its earlier process.")
+        self.place, self.ready = place, False
+
+    def _waiting(self, event: m.Waiting) -> None:
+        if event.reason != self.waits:
+            self._say(f"It waits for a place: {event.reason}.")
+        self.waits = event.reason
+
+    def _refused(self, event: m.Refused) -> None:
+        self._say(f"It can never be placed: {event.reason}")
+
+    def _attached(self, event: m.Attached) -> None:
+        if self.place != event.place:
+            self._new_place(event.place)
+        self.waits = ""
+        self._say("Its process, which went on without the flow's, came back." if event.received else "Its process dialled in.")
+
+    def _exited(self, event: m.Exited) -> None:
+        how = "went away with its machine" if event.lost else how_it_ended(event.code, event.signal)
+        self._say(f"Its process {how}.")
+        self.place, self.waits, self.ready = "", "", False
+
+    def _heard(self, event: m.Heard) -> None:
+        word = foreign.decode_word(event.raw)
+        if isinstance(word, m.Ready):
+            self.ready = word.failure is None
+            self._say("Its process is ready." if self.ready else f"on_start failed: {_last_line(word.failure)}")
+        elif isinstance(word, m.Checkpoint):
+            self._say("It left a checkpoint for its next attempt.", word.ordinal)
+        elif isinstance(word, m.Moved) and word.failure is not None:
+            self._failures[word.ordinal] = _last_line(word.failure)
+
+    # -- what was done -------------------------------------------------------------------------------------
+
+    def _opened(self, key: str, arguments: bytes, *_: Any) -> None:
+        self._arguments[key] = foreign.arguments(arguments)
+
+    def _latest(self, key: str) -> None:
+        call = next((c for c in reversed(self.calls.values()) if c.key == key), None)
+        if call is not None:
+            self.latest = call.ordinal
+            cached = ": its result was there, so it did not run again" if call.stage == Stage.SUCCEEDED else ""
+            self._say(f"The flow asked for it again with the same arguments{cached}.", call.ordinal)
+
+    def _start(self) -> None:
+        self._say("The flow, or the app at its beginning, started its process.")
+
+    def _stop(self, delete: bool) -> None:
+        self._say("The flow deleted it." if delete else "The flow stopped it.")
+
+    # -- what followed -------------------------------------------------------------------------------------
+
+    def _numbered(self, ordinal: int, key: str) -> None:
+        earlier = next((c for c in reversed(self.calls.values()) if c.key == key), None)
+        call = CallTold(ordinal, key, self._arguments.pop(key, "(…)"), first=self._turn)
+        self.calls[ordinal], self.latest = call, ordinal
+        why = "for the first time" if earlier is None else AGAIN.get(earlier.stage, "again")
+        self._say(f"The flow asked for run{call.arguments} {why}.", ordinal)
+
+    def _call(self, ordinal: int) -> CallTold:
+        """One that was asked for before the records begin has no arguments here."""
+        return self.calls.setdefault(ordinal, CallTold(ordinal, "", first=self._turn))
+
+    def _sent(self, ordinal: int, attempt: int) -> None:
+        call = self._call(ordinal)
+        call.attempts, call.retry = call.attempts + 1, 0.0
+        again = "" if call.attempts == 1 else " again"
+        self._say(f"It was sent to its process{again}, as attempt {attempt}.", ordinal)
+
+    def _moved(self, ordinal: int, stage: str, attempt: int, reason: str | None) -> None:
+        call = self._call(ordinal)
+        call.stage, call.reason = stage, reason or ""
+        call.until = self._turn if stage in SETTLED else 0
+        said = self._failures.pop(ordinal, "")
+        if stage == Stage.FAILED:
+            call.failures += 1
+            self._say(f"It failed: {said or _because(reason or '')}{'' if said.endswith('.') else '.'}", ordinal)
+        elif stage == Stage.STOPPED:
+            self._say(f"It was stopped, because {_because(reason or '')}.", ordinal)
+        elif stage != Stage.PENDING:
+            self._say(f"It {'began to run' if stage == Stage.RUNNING else stage}.", ordinal)
+
+    def _retried(self, ordinal: int, failures: int, not_before: float, reason: str) -> None:
+        call = self._call(ordinal)
+        call.stage, call.reason, call.failures, call.retry = Stage.PENDING, reason, failures, not_before
+        said = self._failures.pop(ordinal, "") or _because(reason)
+        pause = f"in {not_before - self._at:.3g} s" if not_before > self._at else "at once"
+        self._say(f"The attempt failed: {said.rstrip('.')}. It is made again {pause}, as its retries allow.", ordinal)
+
+
+AGAIN = {
+    Stage.SUCCEEDED: "again; it had succeeded, but its results are not kept (cache_calls=False)",
+    Stage.FAILED: "again, after it had failed",
+    Stage.STOPPED: "again, after it had been stopped",
+}
+
+
+def _because(reason: str) -> str:
+    return REASONS.get(reason, reason or "of something that is not recorded")
+
+
+def _attempt(call: CallTold) -> str:
+    return "at its first attempt" if call.attempts <= 1 else f"at attempt {call.attempts}"
+
+
+def _last_line(failure: m.Failure | None) -> str:
+    text = (failure.message if failure is not None else "").strip()
+    return text.splitlines()[-1].strip() if text else "it did not say why."
+
+
+Told = Callable[..., None]
+TAKEN: dict[type, Told] = {
+    m.Started: Story._started, m.Waiting: Story._waiting, m.Refused: Story._refused, m.Attached: Story._attached, m.Exited: Story._exited,
+    m.Heard: Story._heard,
+}  # fmt: skip
+DONE: dict[str, Told] = {"opened": Story._opened, "latest": Story._latest, "start": Story._start, "stop": Story._stop}
+STORY: dict[str, Told] = {
+    "opened": Story._numbered, "sent": Story._sent, "moved": Story._moved, "retry": Story._retried,
+}  # fmt: skip
+VERDICTS: dict[str, Callable[..., str]] = {
+    Stage.SUCCEEDED: Story._succeeded, Stage.FAILED: Story._failed, Stage.STOPPED: Story._stopped, Stage.RUNNING: Story._running,
+    Stage.PENDING: Story._pending,
+}  # fmt: skip
