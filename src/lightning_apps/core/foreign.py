@@ -109,8 +109,8 @@ def _show_pairs(packed: Any) -> Any:
 
 
 SHOWN: dict[str, Callable[[Any], Any]] = {
-    "enum": _show_enum, "npscalar": _show_number, "ndarray": _show_array, "datetime": _show_first, "time": _show_first, "deque": _show_first,
-    "ordereddict": _show_pairs, "timedelta": lambda packed: packed[0] * 86400 + packed[1] + packed[2] / 1e6,
+    "enum": _show_enum, "npscalar": _show_number, "ndarray": _show_array, "datetime": _show_first, "time": _show_first,
+    "deque": _show_first, "ordereddict": _show_pairs, "timedelta": lambda packed: packed[0] * 86400 + packed[1] + packed[2] / 1e6,
     **dict.fromkeys(("dataclass", "struct", "pydantic", "namedtuple", "str", "int", "float", "bytes"), _show_third),
 }  # fmt: skip
 

@@ -127,7 +127,11 @@ class Story:
         return f"runs ({_attempt(call)})" if lives else f"was running ({_attempt(call)}) when the records end"
 
     def _pending(self, call: CallTold, lives: bool, now: float) -> str:
-        return f"waits {self._for_what(call, now)}" if lives else f"was waiting {self._for_what(call, now)} when the records end"
+        return (
+            f"waits {self._for_what(call, now)}"
+            if lives
+            else f"was waiting {self._for_what(call, now)} when the records end"
+        )
 
     def _for_what(self, call: CallTold, now: float) -> str:
         before = [c for c in self.calls.values() if c.ordinal < call.ordinal and c.stage not in SETTLED]
@@ -165,7 +169,9 @@ class Story:
         if self.place != event.place:
             self._new_place(event.place)
         self.waits = ""
-        self._say("Its process, which went on without the flow's, came back." if event.received else "Its process dialled in.")
+        self._say(
+            "Its process, which went on without the flow's, came back." if event.received else "Its process dialled in."
+        )
 
     def _exited(self, event: m.Exited) -> None:
         how = "went away with its machine" if event.lost else how_it_ended(event.code, event.signal)

@@ -1,0 +1,37 @@
+"""What `__init__` made of an app, kept beside its journal: the records tell only what changed since.  For people who look at a run."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..base.encoding import encode
+from ..base.errors import CannotKeep
+from ..core.coordinator import Coordinator
+from .run_folder import RunFolder
+
+NAME = re.compile(r"start-(\d+)\.state$")
+
+
+def keep(folder: RunFolder, coordinator: Coordinator) -> None:
+    """Write down the values of all components, before the first turn of a host; the run goes on without where that fails."""
+    values = {name: component._lit_values() for name, component in coordinator.tree.items()}
+    path = os.path.join(folder.path, f"start-{coordinator.turn}.state")
+    try:
+        data = encode(values)
+        with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+        os.replace(f"{path}.new", path)
+    except (OSError, CannotKeep):
+        """What is missing is missed by those who look, and by nobody else."""
+
+
+def kept(path: str, first: int = 0) -> dict[int, bytes]:
+    """By turn, what was kept in a run's folder, of turns from `first` on."""
+    found = {}
+    for name in os.listdir(path):
+        match = NAME.match(name)
+        if match is not None and int(match[1]) >= first:
+            with open(os.path.join(path, name), "rb") as file:
+                found[int(match[1])] = file.read()
+    return found
