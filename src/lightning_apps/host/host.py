@@ -32,8 +32,10 @@ from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
 from ..wire.pump import Pump
 from ..worker.process import Threaded
-from . import signals
+from . import first_state, signals
+from .control import Control
 from .journal import next_generation, open_journal
+from .provenance import Provenance
 from .run_folder import RunFolder
 from .slow import SlowTurns
 
@@ -100,6 +102,8 @@ class Host:
         self.slow = SlowTurns(threading.get_ident(), settings.slow_turn)
         self.pump = Pump(self.slow.look, self._plenty)
         self.hub = Hub(_address(settings, folder), self.pump, self._report, folder.secret(), self.generation)
+        self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is)
+        self.provenance: Provenance | None = None
         self.exit_code: int | None = None
         self.signal = ""
         self._unread = 0
@@ -148,6 +152,8 @@ class Host:
         self.app.stage = AppStage.RUNNING
         self.app.connect(self)
         self._commit(self._begin(), [])
+        first_state.keep(self.folder, self.coordinator)
+        self.provenance = Provenance(self.folder, self.generation)
         while self.exit_code is None:
             self.turn()
 
@@ -297,7 +303,19 @@ class Host:
         self.engine.stop(effect.place, self.settings.grace)
 
     def _reply(self, effect: m.Reply) -> None:
-        """Nobody asks yet: routes and commands do."""
+        self.control.answer(effect.id, effect.error)
+
+    def _is_work(self, name: str) -> bool:
+        return name in self.coordinator.crew.lives
+
+    def _how_it_is(self) -> dict[str, Any]:
+        """For another terminal; on the polling thread, so it looks at single values only."""
+        return {
+            "pid": os.getpid(),
+            "generation": self.generation,
+            "turn": self.coordinator.turn,
+            "stage": self.app.stage,
+        }
 
     def _say(self, effect: m.Say) -> None:
         if effect.once:
@@ -387,6 +405,9 @@ class Host:
 
     def _let_go(self) -> None:
         self.hub.close()
+        self.control.close()
+        if self.provenance is not None:
+            self.provenance.finish()
         self.pump.close()
         self.journal.close()
         self.app.exit_code = self.exit_code if self.exit_code is not None else 1
