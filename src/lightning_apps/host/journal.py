@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from ..base.log import Log
 from ..base.messages import Heard, Record
 from ..base.settings import Settings
 from ..ports import Engine, Journal
 from ..storage.journal import SqliteJournal
+from ..storage.salvage import open_sound
 from .run_folder import RunFolder
 
 KEEP_BYTES = 64 << 20
@@ -49,7 +51,13 @@ def open_journal(settings: Settings, engine: Engine, folder: RunFolder) -> Journ
     durability = settings.durability or ("turn" if engine.name in ("local", "inline") else "fsync")
     if durability == "memory":
         return MemoryJournal()
-    return SqliteJournal(folder.journal, durability, settings.journal_turns, settings.journal_bytes)
+    journal, aside = open_sound(folder.journal, durability, settings.journal_turns, settings.journal_bytes)
+    if aside:
+        Log(settings.log_level, settings.log_format).warning(
+            f"The journal {folder.journal} was damaged: the run goes on from turn {journal.last_turn()}, the last that could be read. "
+            f"The damaged file is kept as {aside}."
+        )
+    return journal
 
 
 def next_generation(journal: Journal) -> int:

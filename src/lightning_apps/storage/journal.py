@@ -2,34 +2,37 @@
 
 Write-ahead logging with one writer; a turn is one transaction.  `turn`: a commit survives the death of any process
 (synchronous=NORMAL); `fsync`: also that of the machine (synchronous=FULL).  See https://www.sqlite.org/wal.html.
-Every row carries a checksum, so that what a damaged disk made of it is told from what was written.
+Every row carries a checksum of its own, and one over all turns up to it, so that what a damaged disk changed, or left out,
+is told from what was written.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from ..base.encoding import ext_hook
-from ..base.errors import JournalDamaged, JournalFull, UsageError
+from ..base.errors import JournalDamaged, JournalFull, RunError
 from ..base.messages import Record
 
 FORMAT = 1
+Row = tuple[int, float, int, int, bytes]  # of a table: number of the turn, wall time, checksum, checksum up to it, data
 WINDOW_TURNS, WINDOW_BYTES = 10_000, 256 << 20
 CHECKPOINT_BYTES = 4 << 20
+UNWRITABLE = ("full", "disk i/o", "readonly", "read-only", "unable to open", "locked", "busy", "interrupted")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record, ext_hook=ext_hook)
 
 TABLES = """
 create table if not exists meta(key text primary key, value text) without rowid;
-create table if not exists turns(n integer primary key, at real, sum integer, data blob);
-create table if not exists snapshots(n integer primary key, at real, sum integer, data blob);
+create table if not exists turns(n integer primary key, at real, sum integer, chain integer, data blob);
+create table if not exists snapshots(n integer primary key, at real, sum integer, chain integer, data blob);
 """
 
 
@@ -42,8 +45,9 @@ class SqliteJournal:
         window_turns, window_bytes: how much of the past is kept before the newest snapshot.
 
     Raises:
-        JournalDamaged: the file is no journal, or of a newer version; the message names it.
+        JournalDamaged: the file is no journal (any more); the message names it.
         JournalFull: it cannot be written.
+        RunError: a newer version wrote it.
     """
 
     def __init__(
@@ -58,31 +62,43 @@ class SqliteJournal:
         self.bytes_of_snapshot = 0
         self._since_checkpoint = 0
         self._db = self._open(durability)
+        self._chain = self._last_sum()
 
     def _open(self, durability: str) -> sqlite3.Connection:
-        if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         try:
+            if not os.path.exists(self.path):
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10.0)
             db.execute("pragma journal_mode=wal")
             db.execute(f"pragma synchronous={'full' if durability == 'fsync' else 'normal'}")
             db.execute("pragma wal_autocheckpoint=0")
+            db.execute(f"pragma journal_size_limit={4 * CHECKPOINT_BYTES}")
             db.executescript(TABLES)
-            found = db.execute("select value from meta where key='format'").fetchone()
-            if found is None:
-                db.execute("insert or ignore into meta values('format', ?)", (str(FORMAT),))
-            elif int(found[0]) > FORMAT:
-                raise JournalDamaged(
-                    f"{self.path} was written by a newer version of lightning-apps (format {found[0]})."
-                )
+            self._check_format(db)
             return db
+        except OSError as error:
+            raise JournalFull(f"The journal {self.path} cannot be made: {error.strerror}.") from None
         except sqlite3.Error as error:
             raise self._cause(error) from None
 
-    def _cause(self, error: sqlite3.Error) -> UsageError:
+    def _check_format(self, db: sqlite3.Connection) -> None:
+        if written_in(db, self.path) == 0:
+            db.execute("insert or ignore into meta values('format', ?)", (str(FORMAT),))
+
+    def _last_sum(self) -> int:
+        """What the checksum of the next turn goes on from."""
+        query = "select n, chain from turns union all select n, chain from snapshots order by 1 desc limit 1"
+        try:
+            found = self._db.execute(query).fetchone()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._cause(error) from None
+        return int(found[1]) if found else 0
+
+    def _cause(self, error: sqlite3.Error) -> RunError:
         """What an error of SQLite means to the person whose run it is."""
         text = str(error)
-        if isinstance(error, sqlite3.OperationalError) and "malformed" not in text:
+        if any(word in text.lower() for word in UNWRITABLE):
             return JournalFull(f"The journal {self.path} cannot be written: {text}.")
         return JournalDamaged(f"The journal {self.path} is damaged: {text}.")
 
@@ -97,16 +113,34 @@ class SqliteJournal:
         if record.empty:
             return
         data = _encode(record)
+        chain = zlib.crc32(data, self._chain)
+        row = (record.turn, record.at, zlib.crc32(data), chain, data)
         try:
-            self._db.execute(
-                "insert or replace into turns values(?,?,?,?)", (record.turn, record.at, zlib.crc32(data), data)
-            )
+            self._db.execute("insert into turns values(?,?,?,?,?)", row)
         except sqlite3.Error as error:
             raise self._cause(error) from None
+        self._chain = chain
         self.bytes_since_snapshot += len(data)
         self._since_checkpoint += len(data) + 200
         if self._since_checkpoint > CHECKPOINT_BYTES:
             self.checkpoint()
+
+    def take_over(self, kept: Kept) -> None:
+        """What is good of another journal, all or nothing of it.
+
+        Raises:
+            JournalFull: they could not be kept.
+        """
+        try:
+            with self._db:
+                self._db.execute("begin")
+                if (data := kept.snapshot) is not None:
+                    row = (kept.snapshot_turn, kept.snapshot_at, zlib.crc32(data), kept.chain, data)
+                    self._db.execute("insert into snapshots values(?,?,?,?,?)", row)
+                self._db.executemany("insert into turns values(?,?,?,?,?)", kept.rows)
+        except sqlite3.Error as error:
+            raise self._cause(error) from None
+        self._chain = self._last_sum()
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, as far as readers allow."""
@@ -117,13 +151,14 @@ class SqliteJournal:
             """Another time; nothing is lost by waiting."""
 
     def keep_snapshot(self, turn: int, at: float, data: bytes) -> None:
-        """Everything as it is after `turn`; what is older than the window goes.
+        """Everything as it is after `turn`, the newest there is; what is older than the window goes.
 
         Raises:
             JournalFull: it could not be kept.
         """
         try:
-            self._db.execute("insert or replace into snapshots values(?,?,?,?)", (turn, at, zlib.crc32(data), data))
+            row = (turn, at, zlib.crc32(data), self._chain, data)
+            self._db.execute("insert or replace into snapshots values(?,?,?,?,?)", row)
             self._forget(turn)
         except sqlite3.Error as error:
             raise self._cause(error) from None
@@ -170,35 +205,26 @@ class SqliteJournal:
         return int(max(turn, snapshot))
 
     def oldest_turn(self) -> int:
-        """The oldest turn whose state can be told."""
-        found = self._db.execute("select min(n) from snapshots").fetchone()[0]
-        return int(found) if found is not None else 0
+        """The oldest turn whose state can be told, 0 if there is none."""
+        turn = self._db.execute("select min(n) from turns").fetchone()[0]
+        snapshot = self._db.execute("select min(n) from snapshots").fetchone()[0]
+        if snapshot is None or (turn is not None and turn <= snapshot):
+            return int(turn or 0)
+        return int(snapshot)
 
     def load(self, until: int | None = None) -> tuple[bytes | None, list[Record]]:
         """The newest good snapshot (up to turn `until`), and every good record after it, in order.
 
-        A row that is damaged ends the reading: what comes after it was made from what it says.
-        """
-        limit = until if until is not None else 1 << 62
-        base, snapshot = 0, None
-        for n, checksum, data in self._rows("snapshots", 0, limit, descending=True):
-            if zlib.crc32(data) == checksum:
-                base, snapshot = n, data
-                break
-        records = []
-        for _, checksum, data in self._rows("turns", base + 1, limit):
-            if zlib.crc32(data) != checksum:
-                break
-            records.append(_decode.decode(data))
-        return snapshot, records
+        A row that is damaged or missing ends the reading: what comes after it was made from what it said.
 
-    def _rows(self, table: str, first: int, last: int, descending: bool = False) -> Iterator[tuple[int, int, bytes]]:
-        order = "desc" if descending else "asc"
-        query = f"select n, sum, data from {table} where n between ? and ? order by n {order}"
+        Raises:
+            JournalDamaged: a record is as it was written, and no record.
+        """
+        kept = read(self._db, until)
         try:
-            yield from self._db.execute(query, (first, last))
-        except sqlite3.DatabaseError:
-            return  # a damaged page: the rows before it were good
+            return kept.snapshot, [_decode.decode(row[4]) for row in kept.rows]
+        except msgspec.DecodeError as error:
+            raise JournalDamaged(f"The journal {self.path} holds a record that cannot be read: {error}.") from None
 
     def close(self) -> None:
         """Everything is in the one file afterwards."""
@@ -209,34 +235,60 @@ class SqliteJournal:
         self._db.close()
 
 
-def salvage(path: str) -> str | None:
-    """Copy what is good of a damaged journal into a new one; the damaged one keeps its content under another name.
+def written_in(db: sqlite3.Connection, path: str) -> int:
+    """The format of a journal, 0 for one that is only being made.
 
-    Returns:
-        the new name of the damaged file, or None if it was not damaged.
+    Raises:
+        JournalDamaged: it says none that there ever was.
+        RunError: a newer version wrote it.
     """
+    found = db.execute("select value from meta where key='format'").fetchone()
+    if found is None:
+        return 0
+    if not str(found[0]).isdecimal():
+        raise JournalDamaged(f"The journal {path} is damaged: it says that its format is {found[0]!r}.")
+    if int(found[0]) > FORMAT:
+        raise RunError(
+            f"The journal {path} was written by a newer version of lightning-apps (format {found[0]}, this one reads up to "
+            f"{FORMAT}): resume the run with that version."
+        )
+    return int(found[0])
+
+
+class Kept(msgspec.Struct):
+    """What is good of a journal: rows as they are stored; `whole` if that is everything after the newest snapshot."""
+
+    snapshot_turn: int = 0
+    snapshot_at: float = 0.0
+    snapshot: bytes | None = None
+    chain: int = 0
+    rows: list[Row] = []
+    whole: bool = True
+
+
+def read(db: sqlite3.Connection, until: int | None = None) -> Kept:
+    """The newest good snapshot and every good row after it; for a damaged file, too."""
+    kept, limit = Kept(), until if until is not None else 1 << 62
+    for row in _rows(db, "select n, at, sum, chain, data from snapshots where n <= ? order by n desc", (limit,)):
+        if row is not None and zlib.crc32(row[4]) == row[2]:
+            kept.snapshot_turn, kept.snapshot_at, _, kept.chain, kept.snapshot = row
+            break
+        kept.whole = False
+    chain, query = kept.chain, "select n, at, sum, chain, data from turns where n between ? and ? order by n"
+    for row in _rows(db, query, (kept.snapshot_turn + 1, limit)):
+        if row is None or zlib.crc32(row[4]) != row[2] or zlib.crc32(row[4], chain) != row[3]:
+            kept.whole = False
+            break
+        chain = row[3]
+        kept.rows.append(row)
+    return kept
+
+
+def _rows(db: sqlite3.Connection, query: str, arguments: tuple[int, ...]) -> Iterator[Any]:
+    """Rows; None where one cannot be read, which is the last then."""
     try:
-        probe = SqliteJournal(path)
-        try:
-            healthy = probe._db.execute("pragma quick_check").fetchone()[0] == "ok"
-        except sqlite3.DatabaseError:
-            healthy = False
-        if healthy:
-            probe.close()
-            return None
-        snapshot, records = probe.load()
-        probe._db.close()
-    except JournalDamaged:
-        snapshot, records = None, []
-    aside = f"{path}.damaged-{int(time.time())}"
-    os.rename(path, aside)
-    for tail in ("-wal", "-shm"):
-        if os.path.exists(path + tail):
-            os.rename(path + tail, aside + tail)
-    fresh = SqliteJournal(path)
-    if snapshot is not None:
-        fresh.keep_snapshot(records[0].turn - 1 if records else 1, time.time(), snapshot)
-    for record in records:
-        fresh.append(record)
-    fresh.close()
-    return aside
+        for row in db.execute(query, arguments):
+            numbers = all(isinstance(value, (int, float)) for value in row[:-1])
+            yield row if numbers and isinstance(row[-1], bytes) else None
+    except sqlite3.Error:
+        yield None
