@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import types
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -54,6 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     pace_slowest: float = 0.1
     history: int = 1000
     lost_limit: int = 5
+    strict: bool = False
     free_port: Callable[[], int] = lambda: 0
     thread: Callable[[], int] = lambda: 0
 
@@ -146,6 +147,7 @@ class Coordinator:
         read: Callable[[bytes], Any] = decode,
         now: float = 0.0,
         alive: Container[str] = (),
+        former: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Outcome:
         """Take up a former life of this app, before the first turn; what has to be done now is in the outcome.
 
@@ -155,11 +157,12 @@ class Coordinator:
             read: turns the bytes that came from a worker into a message.
             now: wall time.
             alive: places whose workers may still be there; every other work with something to do gets a new one.
+            former: the attributes of each component's code when the run was saved, where that is known.
 
         Raises:
             StateMismatch: it is of a newer version, or a component cannot be made again.
         """
-        return saving.restore(self, kept, records, read, now, alive)
+        return saving.restore(self, kept, records, read, now, alive, former or {})
 
     @property
     def wake_at(self) -> float | None:

@@ -15,8 +15,8 @@ from .mirror import Mirror
 NOWHERE, PLACING, ATTACHED, LEAVING = "nowhere", "placing", "attached", "leaving"
 
 KEPT = (
-    "place", "pid", "began", "placements", "phase", "ready", "wanted", "released", "delete", "preempted", "tracking", "waits_for", "pending_reason",
-    "idle_since", "offered_port", "base", "bare", "held",
+    "place", "pid", "began", "placements", "phase", "ready", "wanted", "released", "delete", "preempted", "tracking", "waits_for",
+    "pending_reason", "idle_since", "offered_port", "base", "bare", "held",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ class Lineage:
     def __init__(self, tree: dict[str, Component]) -> None:
         self._tree = tree
         self._known: dict[str, tuple[str, ...]] = {}
+        self._held: dict[str, frozenset[str]] = {}  # attributes that held components
         self._came: dict[str, ref[Component]] = {}
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -35,6 +36,15 @@ class Lineage:
         """A component is in the tree, with the attributes that its `__init__` has set."""
         names = tuple(component._lit_state)
         self._known[component.name] = self._names.setdefault(names, names)
+        self._held[component.name] = frozenset(component._lit_children)
+
+    def known(self, name: str) -> tuple[str, ...]:
+        """The attributes that the code of this component sets."""
+        return self._known.get(name, ())
+
+    def held(self, name: str) -> frozenset[str]:
+        """The attributes that hold components when the code has set them; they may be values later."""
+        return self._held.get(name, frozenset())
 
     def came(self, components: Iterable[Component]) -> None:
         """Components came while the app runs, parents first."""

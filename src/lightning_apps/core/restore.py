@@ -6,7 +6,7 @@ how a worker's bytes are read is handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from ..base.messages import Outcome, Record
 from ..model.retry import Backoff, Policy
 from .life import LEAVING, Life
 from .made import make_again
+from .reconcile import reconcile
 
 Coordinator = Any  # it is defined in terms of this module
 FORMAT = 1
@@ -46,13 +47,14 @@ def restore(
     read: Read,
     now: float,
     alive: Container[str],
+    former: Mapping[str, Mapping[str, Any]],
 ) -> Outcome:
     """See `Coordinator.restore`."""
     if kept is not None:
         _load(coordinator, kept)
     for record in records:
         _replay(coordinator, record, read)
-    return _go_on(coordinator, now, alive)
+    return _go_on(coordinator, now, alive, former)
 
 
 def _load(coordinator: Coordinator, kept: dict[str, Any]) -> None:
@@ -150,13 +152,9 @@ def _port(coordinator: Coordinator, name: str, port: int) -> None:
         life.offered_port = port
 
 
-REPEATED: dict[str, Callable[..., None]] = {
-    "set": _set, "made": _made, "gone": _gone, "opened": _opened, "latest": _latest, "start": _start, "stop": _stop, "port": _port,
-    "resumed": lambda coordinator, gone: _resumed(coordinator, gone),
-}  # fmt: skip
-
-
-def _go_on(coordinator: Coordinator, now: float, alive: Container[str]) -> Outcome:
+def _go_on(
+    coordinator: Coordinator, now: float, alive: Container[str], former: Mapping[str, Mapping[str, Any]]
+) -> Outcome:
     """What has to be done now: works that have something to do, and no process any more, get another."""
     coordinator._open_turn(now)
     lives = list(coordinator.crew.lives.values())
@@ -166,6 +164,7 @@ def _go_on(coordinator: Coordinator, now: float, alive: Container[str]) -> Outco
     for life in lives:
         if life.phase == LEAVING or (life.place and life.released):
             coordinator._emit(m.Stop(life.place, life.delete))
+    reconcile(coordinator, former)
     coordinator.awake, coordinator.done = True, False
     outcome: Outcome = coordinator._close_turn()
     return outcome
@@ -191,3 +190,9 @@ def _part(coordinator: Coordinator, life: Life, now: float) -> None:
         life.calls.put_back(call, now, RESUMED)
     life.held, life.preempted, life.tracking = [], False, False
     life.gone()
+
+
+REPEATED: dict[str, Callable[..., None]] = {
+    "set": _set, "made": _made, "gone": _gone, "opened": _opened, "latest": _latest, "start": _start, "stop": _stop, "port": _port,
+    "resumed": _resumed,
+}  # fmt: skip

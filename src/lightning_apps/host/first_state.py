@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
-from ..base.encoding import encode
+from ..base.encoding import decode, encode
 from ..base.errors import CannotKeep
 from ..core.coordinator import Coordinator
 from .run_folder import RunFolder
@@ -15,6 +16,8 @@ NAME = re.compile(r"start-(\d+)\.state$")
 
 def keep(folder: RunFolder, coordinator: Coordinator) -> None:
     """Write down the values of all components, before the first turn of a host; the run goes on without where that fails."""
+    if not coordinator.turn:
+        return  # it has ended before it began
     values = {name: component._lit_values() for name, component in coordinator.tree.items()}
     path = os.path.join(folder.path, f"start-{coordinator.turn}.state")
     try:
@@ -35,3 +38,9 @@ def kept(path: str, first: int = 0) -> dict[int, bytes]:
             with open(os.path.join(path, name), "rb") as file:
                 found[int(match[1])] = file.read()
     return found
+
+
+def attributes(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """The attributes that each component's code had when the latest host of a run began, and what they were."""
+    states = kept(folder.path)
+    return decode(states[max(states)]) if states else {}

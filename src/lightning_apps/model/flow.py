@@ -317,7 +317,8 @@ class LightningFlow(Component):
         Raises:
             StateMismatch: (ValueError) a child that is not there, if `strict`.
         """
-        self.set_state(flow_state, recurse=False)
+        known = {name: value for name, value in flow_state["vars"].items() if name in self._lit_state}
+        self.set_state({**flow_state, "vars": known}, recurse=False)
         for name, state in children_states.items():
             child = self._lit_children.get(name)
             if child is None:
