@@ -16,7 +16,7 @@ from typing import Any
 
 from ..base import messages as m
 from ..base.encoding import decode, encode
-from ..base.errors import JournalFull, PortInUse
+from ..base.errors import JournalFull, PortInUse, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
 from ..base.settings import Settings, colour_wanted, runtime_dir
@@ -144,6 +144,7 @@ class Host:
             pace_slowest=settings.pace_slowest,
             history=settings.call_history,
             lost_limit=settings.lost_limit,
+            strict=settings.strict,
             free_port=self._hand_out_port,
             thread=threading.get_ident,
         )
@@ -169,8 +170,12 @@ class Host:
         kept, records = self.journal.load()
         survey = self.engine.survey()
         snapshot = None if kept is None else decode(kept)
+        former = first_state.attributes(self.folder)
         alive = Alive(survey, self.coordinator, self.engine)
-        outcome = self.coordinator.restore(snapshot, records, load_from_worker, self.clock.wall(), alive)
+        try:
+            outcome = self.coordinator.restore(snapshot, records, load_from_worker, self.clock.wall(), alive, former)
+        except StateMismatch as error:
+            raise RunError(f"The run {self.folder.id} cannot be resumed. {error}") from None
         for place in self.coordinator.crew.places:
             self.hub.expect(place)
         for event in survey.ended:
