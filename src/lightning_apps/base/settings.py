@@ -68,7 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 KINDS: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-FROM_ENVIRONMENT = sorted(set(KINDS) - {"argv", "env", "resume", "secrets", "blocking", "with_server", "open_ui", "name"})
+FROM_ENVIRONMENT = sorted(
+    set(KINDS) - {"argv", "env", "resume", "secrets", "blocking", "with_server", "open_ui", "name"}
+)
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
