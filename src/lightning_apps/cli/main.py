@@ -10,7 +10,10 @@ import click
 from .. import __version__
 from .commands import Group
 from .doctor import doctor
+from .remote import logs, retry, status, stop
 from .run import run
+from .runs import runs
+from .state import fork, state, why
 
 INTERRUPTED = 130
 
@@ -24,8 +27,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(run)
-cli.add_command(doctor)
+for command in (run, status, logs, stop, retry, runs, why, state, fork, doctor):
+    cli.add_command(command)
 
 
 def main() -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -52,6 +53,11 @@ def run() -> None:
     flag_value="last",
     metavar="[ID]",
     help="Take up the run ID again, or (without an ID) the last one of this file.",
+)
+@section_option(
+    "--detach",
+    is_flag=True,
+    help="Return when the app is up, and print the id of its run; `lightning logs` and `lightning stop` reach it.",
 )
 @section_option("--strict", is_flag=True, help="With --resume: attributes that are gone or new are errors.")
 @section_option("--tick", type=float, metavar="SECONDS", help="Run the flow this often even if nothing changed.")
@@ -107,7 +113,29 @@ def app(ctx: click.Context, /, file: str, args: tuple[str, ...], **options: Any)
     interruptible()
     log = Log(settings.log_level, settings.log_format, all_settings.colour_wanted(sys.stderr.isatty()))
     prepare(file, settings, log, setup=options["setup"])
+    if options["detach"]:
+        file, settings = _detached(ctx, file, settings)
     ctx.exit(run_file(file, settings))
+
+
+def _detached(ctx: click.Context, file: str, settings: Settings) -> tuple[str, Settings]:
+    """What to run in a process away from this terminal; here it ends the command as soon as it is known how that began."""
+    from ..host import outside
+
+    pid, folder, settings = outside.detach(file, settings)
+    if pid:
+        ctx.exit(_began(outside.until_up(pid, folder), folder.id, os.path.join(folder.path, outside.OUTPUT)))
+    return file, settings
+
+
+def _began(code: int | None, run: str, output: str) -> int:
+    """Tell the terminal; the exit code."""
+    if code:
+        with open(output, errors="replace") as file:
+            click.echo(file.read(), err=True, nl=False)
+        return code
+    click.echo(run)
+    return 0
 
 
 def interruptible() -> None:

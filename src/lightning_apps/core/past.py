@@ -108,9 +108,12 @@ class Past:
         self._begin_from_starts(until + 1)
         return self
 
-    def values(self) -> dict[str, dict[str, Any]]:
-        """Component to attributes, ready for JSON."""
-        return {name: foreign.shown(plain(vars(part))) for name, part in sorted(self.parts.items())}
+    def values(self, whole: bool = True) -> dict[str, dict[str, Any]]:
+        """Component to attributes, ready for JSON; without those whose names begin with _ unless it is the `whole` state."""
+        return {
+            name: foreign.shown({key: plain(value) for key, value in vars(part).items() if whole or key[:1] != "_"})
+            for name, part in sorted(self.parts.items())
+        }
 
     # -- where it begins -----------------------------------------------------------------------------------
 
@@ -181,7 +184,10 @@ class Past:
         self._work(work_of(event.place)).mirror.received(event.version)
 
     def _gone_place(self, event: m.Exited | m.Refused) -> None:
-        work = self._work(work_of(event.place))
+        self._leave(event.place)
+
+    def _leave(self, place: str) -> None:
+        work = self._work(work_of(place))
         work.mirror.restart()
         work.place, work.pid, work.attached, work.waits = "", 0, False, ""
 
@@ -210,6 +216,14 @@ class Past:
         work = self._work(name)
         found = work.of_key(key)
         work.latest = found.ordinal if found is not None else work.latest
+
+    def _resumed(self, gone: list[str]) -> None:
+        """A later host took over: these places were no more."""
+        for place in gone:
+            call = self._work(work_of(place)).call
+            self._leave(place)
+            if call is not None and call.stage == Stage.RUNNING:
+                call.stage, call.at, call.reason = Stage.PENDING, self.at, "the app was resumed"
 
     def _start(self, name: str) -> None:
         work = self._work(name)
@@ -290,7 +304,7 @@ TAKEN: dict[type, Callable[[Past, Any], None]] = {
 }  # fmt: skip
 DONE: dict[str, Callable[..., None]] = {
     "set": Past._set, "made": Past._made, "gone": Past._gone, "opened": Past._opened, "latest": Past._latest, "start": Past._start,
-    "stop": Past._stop,
+    "stop": Past._stop, "resumed": Past._resumed,
 }  # fmt: skip
 STORY: dict[str, Callable[..., None]] = {
     "opened": Past._numbered, "sent": Past._sent, "moved": Past._moved, "retry": Past._retry,

@@ -12,7 +12,7 @@ from ..base.messages import Record
 from ..base.status import WorkStageStatus as Stage
 from ..base.traces import how_it_ended
 from . import foreign
-from .past import work_of
+from .past import CallSeen, work_of
 
 SETTLED = (Stage.SUCCEEDED, Stage.FAILED, Stage.STOPPED)
 REASONS = {
@@ -77,13 +77,29 @@ class Story:
                 if handler is not None and work_of(event.place) == self.work:  # type: ignore[union-attr]
                     handler(self, event)
             for what, name, *entry in record.done:
-                if what in DONE and name == self.work:
+                if what == "resumed":
+                    self._resumed(name)
+                elif what in DONE and name == self.work:
                     DONE[what](self, *entry)
                 elif what in ("made", "gone") and name == self.work:
                     self._say("It came into the app." if what == "made" else "It left the app.")
             for what, name, *entry in record.story:
                 if name == self.work:
                     STORY[what](self, *entry)
+        return self
+
+    def know(self, calls: Iterable[CallSeen], latest: int) -> Story:
+        """What is known of calls from elsewhere, as their records are not kept any more."""
+        for seen in calls:
+            call = self.calls.get(seen.ordinal)
+            if call is None:
+                call = self.calls[seen.ordinal] = CallTold(seen.ordinal, seen.key, stage=seen.stage, reason=seen.reason)
+                call.attempts = int(bool(seen.attempt))
+            if not call.key:
+                call.key = seen.key
+            if call.arguments == "(…)":
+                call.arguments = seen.arguments
+        self.latest = latest or self.latest
         return self
 
     # -- answers -------------------------------------------------------------------------------------------
@@ -153,8 +169,6 @@ class Story:
         self._say(f"A process was started for it (process {event.pid}).")
 
     def _new_place(self, place: str) -> None:
-        if self.place and self.place != place:
-            self._say("The run was resumed without its earlier process.")
         self.place, self.ready = place, False
 
     def _waiting(self, event: m.Waiting) -> None:
@@ -190,6 +204,16 @@ class Story:
 
     # -- what was done -------------------------------------------------------------------------------------
 
+    def _resumed(self, gone: list[str]) -> None:
+        """A later host took over here: these places were no more."""
+        if self.place in gone:
+            self._say("The run was resumed, and its process was gone with the earlier host.")
+            self.place, self.waits, self.ready = "", "", False
+            for call in self.calls.values():
+                call.stage = Stage.PENDING if call.stage == Stage.RUNNING else call.stage
+        elif self.place:
+            self._say("The run was resumed; its process had gone on.")
+
     def _opened(self, key: str, arguments: bytes, *_: Any) -> None:
         self._arguments[key] = foreign.arguments(arguments)
 
@@ -210,14 +234,19 @@ class Story:
 
     def _numbered(self, ordinal: int, key: str) -> None:
         earlier = next((c for c in reversed(self.calls.values()) if c.key == key), None)
-        call = CallTold(ordinal, key, self._arguments.pop(key, "(…)"), first=self._turn)
+        same = self.calls.get(ordinal)
+        first = same.first if same is not None else self._turn
+        call = CallTold(ordinal, key, self._arguments.pop(key, "(…)"), first=first)
         self.calls[ordinal], self.latest = call, ordinal
         why = "for the first time" if earlier is None else AGAIN.get(earlier.stage, "again")
         self._say(f"The flow asked for run{call.arguments} {why}.", ordinal)
 
     def _call(self, ordinal: int) -> CallTold:
         """One that was asked for before the records begin has no arguments here."""
-        return self.calls.setdefault(ordinal, CallTold(ordinal, "", first=self._turn))
+        if ordinal not in self.calls:
+            self.calls[ordinal] = CallTold(ordinal, "", first=self._turn)
+            self._say("It was asked for before the oldest turn that is kept.", ordinal)
+        return self.calls[ordinal]
 
     def _sent(self, ordinal: int, attempt: int) -> None:
         call = self._call(ordinal)
@@ -229,7 +258,7 @@ class Story:
         call = self._call(ordinal)
         call.stage, call.reason = stage, reason or ""
         call.until = self._turn if stage in SETTLED else 0
-        said = self._failures.pop(ordinal, "")
+        said = self._failures.pop(ordinal, "") if stage == Stage.FAILED else ""
         if stage == Stage.FAILED:
             call.failures += 1
             self._say(f"It failed: {said or _because(reason or '')}{'' if said.endswith('.') else '.'}", ordinal)

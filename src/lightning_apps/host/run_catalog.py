@@ -20,7 +20,7 @@ from ..storage.journal import SqliteJournal
 from . import first_state
 from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 
-RUNNING, STARTING, INTERRUPTED = "running", "starting", "interrupted"
+RUNNING, STARTING, FORKED, INTERRUPTED = "running", "starting", "forked", "interrupted"
 YOUNG = 60.0  # seconds in which a run without a host is taken for one that is just starting
 ALL_RUNS_KEPT = 1 << 30
 
@@ -64,6 +64,27 @@ def choose(settings: Settings, wanted: str = "last") -> RunFolder:
     return RunFolder(path, str(about(path).get("file", "")))
 
 
+def only_living(settings: Settings) -> RunFolder:
+    """The one run that is going on.
+
+    Raises:
+        RunError: there is none, or more than one.
+    """
+    base = base_folder(settings)
+    living = [folder for name in all_runs(base) if (folder := RunFolder(os.path.join(base, name))).host_lives()]
+    if len(living) == 1:
+        return living[0]
+    if living:
+        raise RunError(f"More than one run is going on; name one of {', '.join(folder.id for folder in living)}.")
+    raise RunError(f"No run in {base} is going on.")
+
+
+def logged(folder: RunFolder) -> set[str]:
+    """The works of which there is output."""
+    names = os.listdir(folder.logs) if os.path.isdir(folder.logs) else []
+    return {name.rpartition(".")[0] for name in names if name.endswith((".out", ".err"))}
+
+
 def about(path: str) -> dict[str, Any]:
     """What was written down of a run when its folder was made."""
     return read_json(os.path.join(path, "app.json"))
@@ -101,11 +122,13 @@ def summary(folder: RunFolder) -> Summary:
 
 
 def state_of(folder: RunFolder, ended: str | None) -> str:
-    """ "running", "starting", "ended 0", "failed 1", or "interrupted": it ended otherwise, and can be resumed."""
+    """ "running", "starting", "forked" (not taken up yet), "ended 0", "failed 1", or "interrupted": ended otherwise."""
     if folder.host_lives():
         return RUNNING
     if ended:
         return f"{'ended' if ended == '0' else 'failed'} {ended}"
+    if folder.entry() is None and about(folder.path).get("forked_from"):
+        return FORKED
     if folder.entry() is None and time.time() - os.stat(folder.path).st_mtime < YOUNG:
         return STARTING
     return INTERRUPTED
@@ -190,10 +213,12 @@ def _check_turn(folder: RunFolder, history: History, turn: int) -> None:
         raise RunError(f"The run {folder.id} has no turn {turn} yet; its last is turn {last}.")
 
 
-def story_of(folder: RunFolder, work: str) -> Story:
-    """What the records of a run tell of one work."""
+def story_of(folder: RunFolder, past: Past, work: str) -> Story:
+    """What the records of a run tell of one work; `past`: of the same run, as it is now."""
     with History(folder.journal) as history:
-        return Story(work).follow(history.records())
+        story = Story(work).follow(history.records())
+    seen = past.works[work]
+    return story.know(seen.calls.values(), seen.latest)
 
 
 def work_named(folder: RunFolder, past: Past, wanted: str) -> str:
