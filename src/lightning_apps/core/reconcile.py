@@ -27,7 +27,7 @@ def reconcile(coordinator: Coordinator, former: Mapping[str, Mapping[str, Any]])
     if sentences and coordinator.options.strict:
         raise StateMismatch(" ".join(sentences))
     for sentence in sentences:
-        coordinator._emit(Say("warning", sentence))
+        coordinator.ledger.emit(Say("warning", sentence))
     migrating = [flow for flow in coordinator.tree.values() if _migrates(flow)]
     states = [(flow, _old_state(flow, former.get(flow.name, {})), _children(flow)) for flow in migrating]
     for name, component in coordinator.tree.items():

@@ -62,7 +62,7 @@ def _load(coordinator: Coordinator, kept: dict[str, Any]) -> None:
         raise StateMismatch(
             f"This run was saved in format {kept['format']}, and this version reads up to {FORMAT}: resume it with the newer version."
         )
-    coordinator._open_turn(kept["at"])
+    coordinator.open_turn(kept["at"])
     coordinator.turn = kept["turn"]
     coordinator.lineage.load(coordinator.root, kept["tree"])
     crew = coordinator.crew
@@ -72,25 +72,25 @@ def _load(coordinator: Coordinator, kept: dict[str, Any]) -> None:
             life.load(dumped)
     crew.load(kept["crew"])
     coordinator.schedules.load(kept["timers"])
-    coordinator._close_turn()
+    coordinator.close_turn()
 
 
 def _replay(coordinator: Coordinator, record: Record, read: Read) -> None:
     """One turn as it was, without its flow: what came in, then what the flow did."""
     coordinator.turn = record.turn - 1
-    coordinator._open_turn(record.at)
+    coordinator.open_turn(record.at)
     for event in record.taken:
         if isinstance(event, m.Heard):
-            coordinator._take(m.Said(event.place, event.offset, read(event.raw), event.raw))
+            coordinator.intake.take(m.Said(event.place, event.offset, read(event.raw), event.raw))
         elif not isinstance(event, m.EngineClosed):
-            coordinator._take(event)
-    coordinator._look_at_timers(record.at)
+            coordinator.intake.take(event)
+    coordinator.look_at_timers(record.at)
     for what, *entry in record.done:
         if what in REPEATED:
             REPEATED[what](coordinator, *entry)
     coordinator.schedules.load(record.timers)
     coordinator.crew.failed = []
-    coordinator._close_turn()
+    coordinator.close_turn()
 
 
 def _set(coordinator: Coordinator, name: str, data: bytes) -> None:
@@ -104,7 +104,7 @@ def _set(coordinator: Coordinator, name: str, data: bytes) -> None:
     life = coordinator.crew.lives.get(name)
     if life is not None:
         life.mirror.note(change.path, msgspec.Raw(data))
-        coordinator._moved_works[name] = life
+        coordinator.ledger.moved[name] = life
 
 
 def _made(coordinator: Coordinator, *entry: Any) -> None:
@@ -156,17 +156,17 @@ def _go_on(
     coordinator: Coordinator, now: float, alive: Container[str], former: Mapping[str, Mapping[str, Any]]
 ) -> Outcome:
     """What has to be done now: works that have something to do, and no process any more, get another."""
-    coordinator._open_turn(now)
+    coordinator.open_turn(now)
     lives = list(coordinator.crew.lives.values())
     gone = [life.place for life in lives if life.place and life.place not in alive]
-    coordinator._record.done.append(["resumed", gone])
+    coordinator.ledger.record.done.append(["resumed", gone])
     _resumed(coordinator, gone)
     for life in lives:
         if life.phase == LEAVING or (life.place and life.released):
-            coordinator._emit(m.Stop(life.place, life.delete))
+            coordinator.ledger.emit(m.Stop(life.place, life.delete))
     reconcile(coordinator, former)
     coordinator.awake, coordinator.done = True, False
-    outcome: Outcome = coordinator._close_turn()
+    outcome: Outcome = coordinator.close_turn()
     return outcome
 
 
