@@ -221,8 +221,10 @@ class Story:
         call = next((c for c in reversed(self.calls.values()) if c.key == key), None)
         if call is not None:
             self.latest = call.ordinal
-            cached = ": its result was there, so it did not run again" if call.stage == Stage.SUCCEEDED else ""
-            self._say(f"The flow asked for it again with the same arguments{cached}.", call.ordinal)
+            self._say(
+                f"The flow asked for it again with the same arguments: {REPEATED.get(call.stage, UNDER_WAY)}.",
+                call.ordinal,
+            )
 
     def _start(self) -> None:
         self._say("The flow, or the app at its beginning, started its process.")
@@ -279,6 +281,13 @@ AGAIN = {
     Stage.SUCCEEDED: "again; it had succeeded, but its results are not kept (cache_calls=False)",
     Stage.FAILED: "again, after it had failed",
     Stage.STOPPED: "again, after it had been stopped",
+}
+
+UNDER_WAY = "it was under way already"
+REPEATED = {
+    Stage.SUCCEEDED: "its result was there, so it did not run again",
+    Stage.FAILED: "it had failed, and is made again only by retry()",
+    Stage.STOPPED: "it had been stopped, and is made again only by start() or retry()",
 }
 
 
