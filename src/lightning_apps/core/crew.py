@@ -153,9 +153,9 @@ class Crew:
 
     def _deliver(self, life: Life, call: Call) -> None:
         """One attempt; it begins from the state its call began with."""
-        for name, value in life.base.items():
+        base, life.base = life.base, {}
+        for name, value in base.items():
             self.roll_back(life, name, value)
-        life.base = {}
         self.story.append(["sent", life.name, call.ordinal, call.attempt])
         self._emit(m.Send(life.place, m.Run(call.ordinal, call.attempt, call.arguments, call.checkpoint)))
 
@@ -182,6 +182,7 @@ class Crew:
         state: dict[str, Any] = {}  # filled at the end of the turn: what the flow writes in it is in it
         self._welcomed.append((life, state))
         self._emit(m.Send(event.place, m.Welcome(0, life.mirror.version, state, life.mirror.heard, life.offered_port)))
+        self._say_again(life, event.attempt)
         self.see_to(life)
         return True
 
@@ -192,10 +193,14 @@ class Crew:
         mirror.received(event.received)
         for message in mirror.said:
             self._emit(m.Send(event.place, message))
-        call = life.calls.active
-        if call is not None and call.attempt > event.attempt:
-            self._emit(m.Send(event.place, m.Run(call.ordinal, call.attempt, call.arguments, call.checkpoint)))
+        self._say_again(life, event.attempt)
         self.see_to(life)
+
+    def _say_again(self, life: Life, attempt: int) -> None:
+        """The order to run that was recorded, and never reached its worker, whose last one is `attempt`."""
+        call = life.calls.active
+        if call is not None and call.attempt > attempt:
+            self._emit(m.Send(life.place, m.Run(call.ordinal, call.attempt, call.arguments, call.checkpoint)))
 
     def ready(self, life: Life, message: m.Ready) -> None:
         """`on_start` has run."""
@@ -365,7 +370,10 @@ class Crew:
                 self._timed_out(life, call)
             elif call is not None and call.deadline:
                 self.alarms.set(name, call.deadline)
+            place = life.place
             self.see_to(life)
+            if life.place != place:
+                self.did.append(["rang", name])  # else nothing of this turn might be recorded
 
     def _timed_out(self, life: Life, call: Call) -> None:
         """The attempt is cut short: its process ends, whatever it is doing."""
@@ -429,8 +437,8 @@ class Crew:
         """End processes that were idle for longer than they may."""
         for life in list(self.lives.values()):
             limit = _idle_timeout(life)
-            if limit and life.idle_since and life.idle_since + limit <= self.now:
-                self.release(life.place)
+            if limit and life.idle_since and life.idle_since + limit <= self.now and self.release(life.place):
+                self.did.append(["released", life.name])
 
 
 def _idle_timeout(life: Life) -> float:

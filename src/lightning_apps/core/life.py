@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base.messages import Send
+from ..base.messages import DELETE, SPLICE, Change, Send
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
-from ..base.values import plain
+from ..base.values import plain, put, track
 from ..model.work import LightningWork
 from .calls import Call, CallTable
 from .mirror import Mirror
@@ -84,6 +84,18 @@ class Life:
         if self.tracking and name not in self.base and name not in self.work._lit_listed:
             self.base[name] = plain(self.work.__dict__.get(name))
 
+    def overrule(self, path: tuple[Any, ...], op: int, value: Any) -> None:
+        """The flow wrote this: no trace of the attempt under way, so it stays when that one's are taken back."""
+        if len(path) == 1 and op <= DELETE:
+            self.base.pop(path[0])
+            return
+        holder = {path[0]: track(plain(self.base[path[0]]))}
+        if not put(None, holder, Change(path, op, value)) and op == SPLICE:
+            for length in range(value[0], -1, -1):  # behind the last that was there
+                if put(None, holder, Change(path, op, [length, 0, value[2]])):
+                    break
+        self.base[path[0]] = plain(holder[path[0]])
+
     def next_place(self) -> str:
         """The id of a new placement."""
         self.placements += 1
@@ -95,6 +107,7 @@ class Life:
         """Its process has ended."""
         self.place, self.phase, self.ready, self.pid, self.began = "", NOWHERE, False, 0, ""
         self.waits_for, self.pending_reason, self.idle_since = (), "", 0.0
+        self.tracking = False  # what the next process does before its first attempt is no attempt's
         self.mirror.restart()
 
     def take_changes(self) -> list[Send]:
