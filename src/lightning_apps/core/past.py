@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from ..base import messages as m
+from ..base.arrivals import put
 from ..base.messages import SET, Change, Record
 from ..base.status import WorkStageStatus as Stage
-from ..base.values import plain, put
+from ..base.values import plain
 from . import foreign
 from .mirror import Mirror
 
@@ -99,6 +100,9 @@ class Past:
             for what, *entry in record.story:
                 if what in STORY:
                     STORY[what](self, *entry)
+            for what, *entry in record.done:
+                if what == "latest":  # said of the turn as a whole
+                    self._latest(*entry)
             for work in self.works.values():
                 self._end_turn(work)
         return self
@@ -303,7 +307,7 @@ TAKEN: dict[type, Callable[[Past, Any], None]] = {
     m.Exited: Past._gone_place, m.Refused: Past._gone_place,
 }  # fmt: skip
 DONE: dict[str, Callable[..., None]] = {
-    "set": Past._set, "made": Past._made, "gone": Past._gone, "opened": Past._opened, "latest": Past._latest, "start": Past._start,
+    "set": Past._set, "made": Past._made, "gone": Past._gone, "opened": Past._opened, "start": Past._start,
     "stop": Past._stop, "resumed": Past._resumed,
 }  # fmt: skip
 STORY: dict[str, Callable[..., None]] = {

@@ -86,6 +86,9 @@ class Story:
             for what, name, *entry in record.story:
                 if name == self.work:
                     STORY[what](self, *entry)
+            for what, name, *entry in record.done:
+                if what == "latest" and name == self.work:  # said of the turn as a whole
+                    self._latest(*entry)
         return self
 
     def know(self, calls: Iterable[CallSeen], latest: int) -> Story:
@@ -309,7 +312,7 @@ TAKEN: dict[type, Told] = {
     m.Started: Story._started, m.Waiting: Story._waiting, m.Refused: Story._refused, m.Attached: Story._attached, m.Exited: Story._exited,
     m.Heard: Story._heard,
 }  # fmt: skip
-DONE: dict[str, Told] = {"opened": Story._opened, "latest": Story._latest, "start": Story._start, "stop": Story._stop}
+DONE: dict[str, Told] = {"opened": Story._opened, "start": Story._start, "stop": Story._stop}
 STORY: dict[str, Told] = {
     "opened": Story._numbered, "sent": Story._sent, "moved": Story._moved, "retry": Story._retried,
 }  # fmt: skip

@@ -38,6 +38,7 @@ def compare(left: RunFolder, right: RunFolder) -> list[Difference]:
 
 SECTIONS = ("code", "packages", "arguments", "outcome", "state")
 ABSENT = "—"
+LONGEST = 200  # letters of a value
 
 
 def _sections(folder: RunFolder) -> dict[str, Mapping[str, Any]]:
@@ -75,4 +76,4 @@ def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
     if len(text) in (40, 64) and all(letter in "0123456789abcdef" for letter in text):
         return text[:12]
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
