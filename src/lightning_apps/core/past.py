@@ -16,7 +16,7 @@ from ..base.messages import SET, Change, Record
 from ..base.status import WorkStageStatus as Stage
 from ..base.values import plain
 from . import foreign
-from .mirror import Mirror
+from .seen import CallSeen, WorkSeen, work_of, work_of_snapshot
 
 Values = Mapping[str, Any]
 
@@ -26,48 +26,6 @@ class Part:
 
     def _lit_apply(self, change: Change) -> bool:
         return put(self, self.__dict__, change)
-
-
-class CallSeen(msgspec.Struct):
-    """A call as the records tell of it."""
-
-    ordinal: int
-    key: str
-    arguments: str = "(…)"
-    stage: str = Stage.PENDING
-    at: float = 0.0
-    attempt: int = 0
-    reason: str = ""
-    message: str = ""
-
-
-class WorkSeen:
-    """A work as the records tell of it."""
-
-    def __init__(self) -> None:
-        self.mirror = Mirror()
-        self.calls: dict[int, CallSeen] = {}
-        self.opening: dict[str, str] = {}  # key to arguments, of calls whose number is still to come
-        self.latest = 0
-        self.place, self.pid, self.attached = "", 0, False
-        self.stage, self.at, self.waits = Stage.NOT_STARTED, 0.0, ""
-
-    @property
-    def call(self) -> CallSeen | None:
-        """The call asked for last."""
-        return self.calls.get(self.latest)
-
-    def of_key(self, key: str) -> CallSeen | None:
-        """The newest call with these arguments."""
-        return next((call for call in reversed(self.calls.values()) if call.key == key), None)
-
-    def status(self) -> tuple[str, float, str]:
-        """Stage, since when, and why."""
-        call = self.call
-        if call is None or (self.stage == Stage.STOPPED and self.at >= call.at):
-            return self.stage, self.at, ""
-        waits = self.waits if call.stage == Stage.PENDING and not self.attached else ""
-        return call.stage, call.at, waits or call.reason
 
 
 class Past:
@@ -144,7 +102,7 @@ class Past:
         self.turn, self.at = kept["turn"], kept["at"]
         self._fill({name: values for name, (values, _) in kept["tree"]["state"].items()})
         for name, life in kept["lives"].items():
-            self.works[name] = _work_of(life)
+            self.works[name] = work_of_snapshot(life)
 
     # -- what came in --------------------------------------------------------------------------------------
 
@@ -266,31 +224,6 @@ class Past:
             work.mirror.take_outgoing()
         else:
             work.mirror.forget_outgoing()
-
-
-def _work_of(life: dict[str, Any]) -> WorkSeen:
-    """A work as a snapshot tells of it."""
-    work, calls = WorkSeen(), life["calls"]
-    work.place, work.attached = life["place"], life["phase"] == "attached"
-    work.mirror.load({**life["mirror"], "said": []})
-    for each in calls["calls"]:
-        fields = each.fields()
-        status = fields["statuses"][-1].fields() if fields["statuses"] else {}
-        work.calls[fields["ordinal"]] = CallSeen(
-            fields["ordinal"], fields["key"], foreign.arguments(fields["arguments"]), fields["stage"],
-            status.get("timestamp", 0.0), fields["attempt"], status.get("reason") or "", status.get("message") or "",
-        )  # fmt: skip
-        if fields["key"] == calls["latest"]:
-            work.latest = fields["ordinal"]
-    if life["bare"]:
-        status = life["bare"][-1].fields()
-        work.stage, work.at = status["stage"], status["timestamp"]
-    return work
-
-
-def work_of(place: str) -> str:
-    """The work of "root.w@3"."""
-    return place.rpartition("@")[0]
 
 
 def differences(before: Mapping[str, Values], after: Mapping[str, Values]) -> Iterator[tuple[str, str, Any, Any]]:

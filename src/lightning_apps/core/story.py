@@ -12,14 +12,8 @@ from ..base.messages import Record
 from ..base.status import WorkStageStatus as Stage
 from ..base.traces import how_it_ended
 from . import foreign
-from .past import CallSeen, work_of
-
-SETTLED = (Stage.SUCCEEDED, Stage.FAILED, Stage.STOPPED)
-REASONS = {
-    "user_exception": "its run raised an exception", "died": "its process ended", "timeout": "it took longer than it may",
-    "lost": "its machine went away too often", "refused": "the engine can never place it", "pending": "the flow stopped it",
-    "sigterm_signal_handler": "its process got SIGTERM from outside", "invalid_return_value": "what it returned cannot be sent",
-}  # fmt: skip
+from .phrases import AGAIN, REPEATED, SETTLED, UNDER_WAY, because, last_line
+from .seen import CallSeen, work_of
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -137,10 +131,10 @@ class Story:
 
     def _failed(self, call: CallTold, *_: Any) -> str:
         left = "" if call.failures <= 1 else f", the last of {call.failures} failures in a row"
-        return f"failed {_attempt(call)}{left}, because {_because(call.reason)}"
+        return f"failed {_attempt(call)}{left}, because {because(call.reason)}"
 
     def _stopped(self, call: CallTold, *_: Any) -> str:
-        return f"was stopped, because {_because(call.reason or 'pending')}"
+        return f"was stopped, because {because(call.reason or 'pending')}"
 
     def _running(self, call: CallTold, lives: bool, now: float) -> str:
         return f"runs ({_attempt(call)})" if lives else f"was running ({_attempt(call)}) when the records end"
@@ -157,7 +151,7 @@ class Story:
         if before:
             return f"for {before[0].name} of the same work, which comes first"
         if call.retry:
-            return f"for its next attempt, in {max(0.0, call.retry - now):.3g} s, because {_because(call.reason)}"
+            return f"for its next attempt, in {max(0.0, call.retry - now):.3g} s, because {because(call.reason)}"
         if self.waits:
             return f"for a place: {self.waits}"
         return "for its process to take it" if self.ready else "for its process to be ready"
@@ -199,11 +193,11 @@ class Story:
         word = foreign.decode_word(event.raw)
         if isinstance(word, m.Ready):
             self.ready = word.failure is None
-            self._say("Its process is ready." if self.ready else f"on_start failed: {_last_line(word.failure)}")
+            self._say("Its process is ready." if self.ready else f"on_start failed: {last_line(word.failure)}")
         elif isinstance(word, m.Checkpoint):
             self._say("It left a checkpoint for its next attempt.", word.ordinal)
         elif isinstance(word, m.Moved) and word.failure is not None:
-            self._failures[word.ordinal] = _last_line(word.failure)
+            self._failures[word.ordinal] = last_line(word.failure)
 
     # -- what was done -------------------------------------------------------------------------------------
 
@@ -266,45 +260,22 @@ class Story:
         said = self._failures.pop(ordinal, "") if stage == Stage.FAILED else ""
         if stage == Stage.FAILED:
             call.failures += 1
-            self._say(f"It failed: {said or _because(reason or '')}{'' if said.endswith('.') else '.'}", ordinal)
+            self._say(f"It failed: {said or because(reason or '')}{'' if said.endswith('.') else '.'}", ordinal)
         elif stage == Stage.STOPPED:
-            self._say(f"It was stopped, because {_because(reason or '')}.", ordinal)
+            self._say(f"It was stopped, because {because(reason or '')}.", ordinal)
         elif stage != Stage.PENDING:
             self._say(f"It {'began to run' if stage == Stage.RUNNING else stage}.", ordinal)
 
     def _retried(self, ordinal: int, failures: int, not_before: float, reason: str) -> None:
         call = self._call(ordinal)
         call.stage, call.reason, call.failures, call.retry = Stage.PENDING, reason, failures, not_before
-        said = self._failures.pop(ordinal, "") or _because(reason)
+        said = self._failures.pop(ordinal, "") or because(reason)
         pause = f"in {not_before - self._at:.3g} s" if not_before > self._at else "at once"
         self._say(f"The attempt failed: {said.rstrip('.')}. It is made again {pause}, as its retries allow.", ordinal)
 
 
-AGAIN = {
-    Stage.SUCCEEDED: "again; it had succeeded, but its results are not kept (cache_calls=False)",
-    Stage.FAILED: "again, after it had failed",
-    Stage.STOPPED: "again, after it had been stopped",
-}
-
-UNDER_WAY = "it was under way already"
-REPEATED = {
-    Stage.SUCCEEDED: "its result was there, so it did not run again",
-    Stage.FAILED: "it had failed, and is made again only by retry()",
-    Stage.STOPPED: "it had been stopped, and is made again only by start() or retry()",
-}
-
-
-def _because(reason: str) -> str:
-    return REASONS.get(reason, reason or "of something that is not recorded")
-
-
 def _attempt(call: CallTold) -> str:
     return "at its first attempt" if call.attempts <= 1 else f"at attempt {call.attempts}"
-
-
-def _last_line(failure: m.Failure | None) -> str:
-    text = (failure.message if failure is not None else "").strip()
-    return text.splitlines()[-1].strip() if text else "it did not say why."
 
 
 Told = Callable[..., None]
