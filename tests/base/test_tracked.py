@@ -15,10 +15,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from lightning_apps.base.arrivals import put
 from lightning_apps.base.encoding import decode_change, encode_change
 from lightning_apps.base.errors import CannotKeep
 from lightning_apps.base.messages import Change
-from lightning_apps.base.values import TRACKED, TrackedDict, TrackedList, TrackedSet, plain, put, track
+from lightning_apps.base.values import TRACKED, TrackedDict, TrackedList, TrackedSet, plain, track
 from lightning_apps.model.flow import LightningFlow
 
 

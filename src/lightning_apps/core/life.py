@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.arrivals import put
 from ..base.messages import DELETE, SPLICE, Change, Send
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
-from ..base.values import plain, put, track
+from ..base.values import plain, track
 from ..model.work import LightningWork
 from .calls import Call, CallTable
 from .mirror import Mirror

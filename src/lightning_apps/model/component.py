@@ -9,10 +9,11 @@ from abc import ABCMeta
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from ..base.arrivals import put
 from ..base.encoding import SCALARS
 from ..base.errors import AttributeNotDeclared, CannotKeep, InitForgotten
 from ..base.messages import DELETE, SET, SPLICE, Change
-from ..base.values import GONE, opaque, plain, put, release, same, track
+from ..base.values import GONE, opaque, plain, release, same, track
 from .binding import UNBOUND, Binding
 
 

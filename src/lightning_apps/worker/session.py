@@ -13,7 +13,9 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..base import arrivals
 from ..base import messages as m
+from ..base import values as values_module
 from ..base.encoding import encode, encode_change
 from ..base.errors import CannotKeep, WorkStopped, WrongPlace
 from ..base.messages import DELETE, SET, SPLICE, Change, Failure
@@ -39,7 +41,7 @@ REPORT = 64  # messages of the host after which it is told that they have come
 OFFLINE = 1 << 20  # bytes kept without a host before they are summarised
 BACKLOG = 4096  # messages of the flow that wait at most for the work to read an attribute
 
-MUTATORS = frozenset({sys.modules[TrackedList.__module__].__file__, component_module.__file__})
+MUTATORS = frozenset({module.__file__ for module in (arrivals, values_module, component_module)})
 Alarm = Callable[[str, "float | None", Callable[[], None]], None]
 
 
