@@ -15,7 +15,7 @@ from .calls import Call
 from .crew import Crew
 from .keys import Keys
 from .ledger import Ledger
-from .life import ATTACHED, NOWHERE, Life
+from .life import ATTACHED, LEAVING, NOWHERE, Life
 from .undo import Undo
 
 
@@ -120,7 +120,7 @@ class Asking:
         if life.phase == ATTACHED and life.ready:
             return
         if not self._blocked:
-            if life.phase == NOWHERE and not life.wanted:
+            if life.phase in (NOWHERE, LEAVING) and not life.wanted:
                 self._ledger.record.done.append(["start", work.name])
             self._undo.touching(life)
             self._crew.start(life)

@@ -70,10 +70,17 @@ class FlowSide:
         if life is not None:
             life.mirror.note(path, msgspec.Raw(data))
             self._ledger.moved[name] = life
+            if path[0] in life.base:
+                self._overrule(life, path, op, value)
         self._undo.changed(component, path, op, value, old, life)
         if component._lit_opaque and path[0] in component._lit_opaque:
             self._undo.later(self._watched.way_back(name, path[0]))
             self._watched.knows(component, path[0])
+
+    def _overrule(self, life: Life, path: tuple[Any, ...], op: int, value: Any) -> None:
+        before = life.base[path[0]]
+        self._undo.later(lambda: life.base.__setitem__(path[0], before))
+        life.overrule(path, op, value)
 
     def attached(self, child: Component) -> None:
         """A component made while the app runs came into the tree."""

@@ -84,7 +84,8 @@ def _replay(coordinator: Coordinator, record: Record, read: Read) -> None:
             coordinator.intake.take(m.Said(event.place, event.offset, read(event.raw), event.raw))
         elif not isinstance(event, m.EngineClosed):
             coordinator.intake.take(event)
-    coordinator.look_at_timers(record.at)
+    if not (record.done and record.done[0][0] == "resumed"):  # that turn looked at none
+        coordinator.look_at_timers(record.at)
     for what, *entry in record.done:
         if what in REPEATED:
             REPEATED[what](coordinator, *entry)
@@ -105,6 +106,8 @@ def _set(coordinator: Coordinator, name: str, data: bytes) -> None:
     if life is not None:
         life.mirror.note(change.path, msgspec.Raw(data))
         coordinator.ledger.moved[name] = life
+        if change.path[0] in life.base:
+            life.overrule(change.path, change.op, change.value)
 
 
 def _made(coordinator: Coordinator, *entry: Any) -> None:
