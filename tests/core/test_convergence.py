@@ -76,7 +76,7 @@ class World:
         welcome = codec.load_to_worker(self.to_work.popleft())
         assert isinstance(welcome, m.Welcome)
         self.session.welcome(welcome)
-        self.session._credit = rng.choice([0.0, 3.0, 1000.0])  # how soon changes are held back
+        self.session._voice._credit = rng.choice([0.0, 3.0, 1000.0])  # how soon changes are held back
 
     @property
     def place(self) -> str:

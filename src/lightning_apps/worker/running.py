@@ -1,0 +1,121 @@
+"""Runs the calls of a work, one at a time, and the hooks around them; says where each has got to.  Knows nothing of the flow."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ..base import messages as m
+from ..base.errors import CannotKeep, WorkStopped, WrongPlace
+from ..base.messages import Failure
+from ..base.status import WorkFailureReasons as Why
+from ..base.status import WorkStageStatus as Stage
+from ..base.traces import user_traceback
+from ..model.work import LightningWork
+from .halt import Halt
+from .hearing import Hearing
+from .unspoken import Unspoken
+from .voice import Voice
+
+
+class Running:
+    """The call under way, if there is one.
+
+    Attributes:
+        current: its order.
+        kept: its checkpoint.
+    """
+
+    def __init__(
+        self,
+        work: LightningWork,
+        voice: Voice,
+        unspoken: Unspoken,
+        hearing: Hearing,
+        halt: Halt,
+        wall: Callable[[], float],
+    ) -> None:
+        self._work, self._voice, self._unspoken, self._hearing = work, voice, unspoken, hearing
+        self._halt, self._wall = halt, wall
+        self._plain_class = type(work)
+        self.current: m.Run | None = None
+        self.kept: dict[str, Any] | None = None
+
+    def begin(self) -> None:
+        """`on_start`, then ready for calls."""
+        self._halt.runs_here()
+        failure = None
+        try:
+            self._work._lit_settle_in()
+            self._work.on_start()
+            self._unspoken.sweep()
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            failure = Failure(Why.USER_EXCEPTION, user_traceback(error), type(error).__name__)
+        self._voice.say(m.Ready(self._wall(), failure))
+
+    def run(self, order: m.Run) -> None:
+        """One call, from its first status to its last."""
+        self._halt.runs_here()
+        self.current, self.kept = order, order.checkpoint
+        self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.RUNNING, self._wall()))
+        try:
+            self._hearing.settle_in()
+            args, kwargs = pickle.loads(order.arguments)
+            value = self._plain_class.run.plain(self._work, *args, **kwargs)  # type: ignore[attr-defined]
+            self._unspoken.sweep()
+            self._succeeded(order, value)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            self._failed(order, error)
+        finally:
+            self.current = None
+
+    def _succeeded(self, order: m.Run, value: Any) -> None:
+        try:
+            self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.SUCCEEDED, self._wall(), value))
+        except CannotKeep:
+            text = (
+                f"{self._work.name} returned a {type(value).__module__}.{type(value).__qualname__}, which cannot be kept: "
+                "return what can be state (numbers, text, lists, dicts, tuples, dataclasses, arrays), "
+                "or hand it over as a Payload attribute."
+            )
+            failure = Failure(Why.INVALID_RETURN_VALUE, text, "CannotKeep")
+            self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.FAILED, self._wall(), None, failure))
+
+    def _failed(self, order: m.Run, error: BaseException) -> None:
+        text = user_traceback(error)
+        self._unspoken.sweep_quietly()
+        exit_code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else None
+        failure = Failure(Why.USER_EXCEPTION, text, type(error).__name__, exit_code)
+        self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.FAILED, self._wall(), None, failure))
+        try:
+            self._work.on_exception(error)
+        except BaseException as again:
+            if again is not error and not isinstance(again, WorkStopped):
+                sys.stderr.write(user_traceback(again))
+            elif isinstance(again, WorkStopped):
+                raise
+
+    def terminate(self) -> None:
+        """`on_exit`, and what it changed is said; nothing is run after it."""
+        if self._halt.exiting:
+            return
+        self._halt.exiting = True
+        try:
+            self._work.on_exit()
+        except Exception as error:
+            sys.stderr.write(user_traceback(error))
+        self._unspoken.sweep_quietly()
+        if self.current is not None:
+            self._voice.say(m.Moved(self.current.ordinal, self.current.attempt, Stage.STOPPED, self._wall()))
+        with self._voice.lock:
+            self._voice.flush()
+
+    def checkpoint(self, values: dict[str, Any]) -> None:
+        """Keep something for the next attempt of this call; what the work has changed so far is kept by the flow's side first."""
+        if self.current is None:
+            raise WrongPlace(f"{self._work.name}.checkpoint() can be called only while run() is under way.")
+        self._unspoken.sweep()
+        self.kept = dict(values)
+        self._voice.say(m.Checkpoint(self.current.ordinal, self.current.attempt, self.kept))
