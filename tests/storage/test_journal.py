@@ -155,11 +155,13 @@ def test_it_can_be_read_while_it_is_written(path: str) -> None:
 def test_the_file_is_for_its_owner_only(path: str) -> None:
     before = os.umask(0)
     try:
-        SqliteJournal(path).append(record(1))
+        journal = SqliteJournal(path)
+        journal.append(record(1))
     finally:
         os.umask(before)
 
     assert {stat.S_IMODE(os.stat(path + tail).st_mode) for tail in ("", "-wal", "-shm")} == {0o600}
+    journal.close()
 
 
 def test_a_journal_of_a_newer_version_is_refused_by_name_and_left_alone(path: str) -> None:
