@@ -59,7 +59,8 @@ class Crew:
         self._waiting = {name: self.lives[name] for name in dumped["waiting"] if name in self.lives}
         for name, at in dumped["alarms"].items():
             self.alarms.set(name, at)
-        self.places = {life.place: life for life in self.lives.values() if life.place}
+        self.places.clear()  # in place: others hold this very dictionary
+        self.places.update({life.place: life for life in self.lives.values() if life.place})
 
     # -- coming and going --------------------------------------------------------------------------------
 
