@@ -84,10 +84,15 @@ class Coordinator:
     def step(self, events: Iterable[Event], now: float) -> Outcome:
         """Take in what happened, let the flow run once if anything moved, and say what to record and what to do."""
         self.open_turn(now)
-        taken = False
+        taken, requests = False, []
         for event in events:
-            taken = self.intake.take(event) or taken
+            if isinstance(event, m.Asked):
+                requests.append(event)  # what its handler does is recorded as done, which comes after what came in
+            else:
+                taken = self.intake.take(event) or taken
         self.look_at_timers(now)
+        for request in requests:
+            taken = self.intake.take(request) or taken
         if taken:
             self.awake = True
             self._pace.happened()
