@@ -235,3 +235,13 @@ def test_a_fork_at_a_turn_that_is_not_there_makes_nothing(fresh: Callable[[], Ru
 
     assert "has no turn 99" in runs.say("fork", "last", "--at", "99", code=1)
     assert len(runs.ids) == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["runs", "runs list", "runs show", "runs diff", "why", "state", "fork", "status", "logs", "stop", "retry"]
+)
+def test_help_fits_a_terminal_of_eighty_columns(words: str) -> None:
+    result = CliRunner().invoke(cli, [*words.split(), "--help"], terminal_width=80)
+
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80

@@ -162,7 +162,7 @@ def test_what_happened_before_the_oldest_turn_is_said_to_be_missing() -> None:
 
     story = Story("root.w").follow(talk.records[3:])
 
-    assert texts(story, "1")[0] == "It was asked for before the oldest turn that is kept."
+    assert texts(story, "1")[0] == "It was asked for before turn 4, with which this begins."
 
 
 def test_a_call_is_found_by_its_number_or_the_beginning_of_its_key() -> None:

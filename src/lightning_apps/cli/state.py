@@ -11,6 +11,7 @@ from . import pages
 from .commands import Command, section_option
 
 A_TURN = "TURN|TIME"
+TURNS, MANY = 10_000, 40  # turns that `why` goes through, sentences it tells
 
 
 @click.command("state", cls=Command, short_help="The state of a run, now or at an earlier turn.")
@@ -83,9 +84,10 @@ def _say_difference(folder: Any, component: str, before: dict[str, Any], after: 
 @click.command("why", cls=Command, short_help="Why a work ran, waits, failed, or did not run.")
 @click.argument("work", metavar="WORK")
 @click.argument("call", metavar="[CALL]", default="")
+@section_option("--all", "whole", is_flag=True, help=f"Everything there is, not only the last {TURNS} turns.")
 @pages.run_option()
 @pages.run_dir_option()
-def why(work: str, call: str, run: str, run_dir: str | None) -> None:
+def why(work: str, call: str, whole: bool, run: str, run_dir: str | None) -> None:
     """Tell why WORK ran, was cached, waits, was restarted, failed or was tried again.
 
     CALL is its number, or how its key begins; without one it is the call that was asked for last.
@@ -96,20 +98,26 @@ def why(work: str, call: str, run: str, run_dir: str | None) -> None:
     folder = run_catalog.choose(pages.settings_for(run_dir), run)
     past = run_catalog.past_of(folder)
     name = run_catalog.work_named(folder, past, work)
-    story = run_catalog.story_of(folder, past, name)
+    story = run_catalog.story_of(folder, past, name, *([] if whole else [TURNS]))
     found = story.find(call)
     if call and found is None:
-        calls = ", ".join(map(str, story.calls)) or "none"
+        calls = ", ".join(map(str, list(story.calls)[-MANY:])) or "none"
         raise RunError(f"{name} has no call {call!r} in the records of the run {folder.id}; it has: {calls}.")
     click.echo(story.verdict(found, folder.host_lives(), time.time()))
-    rows = [(f"turn {s.turn}", pages.clock(s.at), s.text) for s in story.of(found)]
-    for row in rows:
-        click.echo(f"  {row[0]:<9} {row[1]}  {row[2]}")
-    if found is not None and not rows:
-        click.echo("  What happened then is not kept any more.")
-    if not call and len(story.calls) > 1:
-        others = [str(number) for number in story.calls if found is None or number != found.ordinal]
-        click.echo(f"Its other calls: {', '.join(others[-12:])}; `lightning why {work} {others[0]}` tells of one.")
+    sentences = story.of(found)
+    _tell(sentences if whole else sentences[-MANY:], len(sentences))
+    others = [str(number) for number in story.calls if found is None or number != found.ordinal]
+    if not call and others:
+        click.echo(f"Its other calls: {', '.join(others[-12:])}; `lightning why {work} {others[-1]}` tells of one.")
+
+
+def _tell(sentences: list[Any], known: int) -> None:
+    if not sentences:
+        click.echo(f"  What happened to it is not among the last {TURNS} turns, or not kept any more; see --all.")
+    elif known > len(sentences):
+        click.echo(f"  … {known - len(sentences)} earlier sentences; see --all")
+    for sentence in sentences:
+        click.echo(f"  {f'turn {sentence.turn}':<9} {pages.clock(sentence.at)}  {sentence.text}")
 
 
 @click.command("fork", cls=Command, short_help="A new run that begins from an earlier turn of another.")

@@ -13,7 +13,7 @@ from ..base.status import WorkStageStatus as Stage
 from ..base.traces import how_it_ended
 from . import foreign
 from .phrases import AGAIN, REPEATED, SETTLED, UNDER_WAY, because, last_line
-from .seen import CallSeen, work_of
+from .seen import WorkSeen, work_of
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -58,13 +58,14 @@ class Story:
         self.sentences: list[Sentence] = []
         self.latest = 0
         self.waits, self.place, self.ready = "", "", False
-        self._turn, self._at = 0, 0.0
+        self._first, self._turn, self._at = 0, 0, 0.0
         self._arguments: dict[str, str] = {}
         self._failures: dict[int, str] = {}
 
     def follow(self, records: Iterable[Record]) -> Story:
         """Go through more turns."""
         for record in records:
+            self._first = self._first or record.turn
             self._turn, self._at = record.turn, record.at
             for event in record.taken:
                 handler = TAKEN.get(type(event))
@@ -85,9 +86,9 @@ class Story:
                     self._latest(*entry)
         return self
 
-    def know(self, calls: Iterable[CallSeen], latest: int) -> Story:
-        """What is known of calls from elsewhere, as their records are not kept any more."""
-        for seen in calls:
+    def know(self, work: WorkSeen) -> Story:
+        """What is known of calls and process from elsewhere, as their records are not kept any more, or were not gone through."""
+        for seen in work.calls.values():
             call = self.calls.get(seen.ordinal)
             if call is None:
                 call = self.calls[seen.ordinal] = CallTold(seen.ordinal, seen.key, stage=seen.stage, reason=seen.reason)
@@ -96,7 +97,7 @@ class Story:
                 call.key = seen.key
             if call.arguments == "(…)":
                 call.arguments = seen.arguments
-        self.latest = latest or self.latest
+        self.latest, self.ready = work.latest or self.latest, self.ready or work.attached
         return self
 
     # -- answers -------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class Story:
         """One that was asked for before the records begin has no arguments here."""
         if ordinal not in self.calls:
             self.calls[ordinal] = CallTold(ordinal, "", first=self._turn)
-            self._say("It was asked for before the oldest turn that is kept.", ordinal)
+            self._say(f"It was asked for before turn {self._first}, with which this begins.", ordinal)
         return self.calls[ordinal]
 
     def _sent(self, ordinal: int, attempt: int) -> None:

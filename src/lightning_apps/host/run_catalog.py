@@ -213,20 +213,15 @@ def _check_turn(folder: RunFolder, history: History, turn: int) -> None:
         raise RunError(f"The run {folder.id} has no turn {turn} yet; its last is turn {last}.")
 
 
-def story_of(folder: RunFolder, past: Past, work: str) -> Story:
-    """What the records of a run tell of one work; `past`: of the same run, as it is now."""
+def story_of(folder: RunFolder, past: Past, work: str, turns: int = ALL) -> Story:
+    """What the records of a run's last turns tell of one work; `past`: of the same run, as it is now."""
     with History(folder.journal) as history:
-        story = Story(work).follow(history.records())
-    seen = past.works[work]
-    return story.know(seen.calls.values(), seen.latest)
+        last, _ = history.last()
+        return Story(work).follow(history.records(max(0, last - turns))).know(past.works[work])
 
 
 def work_named(folder: RunFolder, past: Past, wanted: str) -> str:
-    """The full name of a work: "train" is "root.train" where only one is called so.
-
-    Raises:
-        RunError: there is none, or more than one.
-    """
+    """The full name of a work: "train" is "root.train" where only one is called so; else see `name_among`."""
     return name_among(folder, past.works, wanted, "work")
 
 
