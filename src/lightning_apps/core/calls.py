@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,8 +13,10 @@ from ..base.status import WorkFailureReasons as Why
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..model.retry import Policy
+from .finished import Finished
 
 ONCE = Policy()
+AT_ONCE = 4  # calls whose details are forgotten at most when one is opened
 SETTLED = frozenset({Stage.SUCCEEDED, Stage.FAILED, Stage.STOPPED})
 
 MOVES: dict[str, frozenset[str]] = {  # from a stage, the stages a call may reach
@@ -84,7 +87,7 @@ class CallTable:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.by_key: dict[str, Call] = {}
-        self.finished: dict[str, Any] = {}
+        self.finished = Finished()
         self.queue: deque[Call] = deque()
         self.active: Call | None = None
         self.latest: Call | None = None
@@ -158,15 +161,18 @@ class CallTable:
         return ([self.active] if self.active is not None else []) + list(self.queue)
 
     def _trim(self) -> None:
-        """Forget the details of the oldest settled calls beyond the limit; a moment's work per call opened."""
-        if len(self.by_key) <= self.limit:
+        """Forget the details of the oldest settled calls beyond the limit; a moment's work per call opened.
+
+        Calls settle in their order, so that only the oldest have to be looked at however many wait.
+        """
+        surplus = min(len(self.by_key) - self.limit, AT_ONCE)
+        if surplus <= 0:
             return
-        for key, call in self.by_key.items():
-            if call.settled and call is not self.latest:
-                del self.by_key[key]
-                if call.stage == Stage.SUCCEEDED:
-                    self.finished[key] = call.value
-                return
+        oldest = [call for call in islice(self.by_key.values(), AT_ONCE) if call.settled and call is not self.latest]
+        for call in oldest[:surplus]:
+            del self.by_key[call.key]
+            if call.stage == Stage.SUCCEEDED:
+                self.finished[call.key] = call.value
 
     def shape(self) -> dict[str, Any]:
         """`state["calls"]`, as older code reads it."""
@@ -182,7 +188,7 @@ class CallTable:
         """Everything, as values that can be encoded; `load` takes it."""
         return {
             "calls": list(self.by_key.values()),
-            "finished": dict(self.finished),
+            "finished": self.finished.dump(),
             "queue": [call.ordinal for call in self.queue],
             "active": self.active.ordinal if self.active is not None else 0,
             "latest": self.latest.key if self.latest is not None else None,
@@ -196,7 +202,7 @@ class CallTable:
         calls: list[Call] = dumped["calls"]
         self.by_key = {call.key: call for call in calls}
         numbered = {call.ordinal: call for call in calls}
-        self.finished = dict(dumped["finished"])
+        self.finished.load(dumped["finished"])
         self.queue = deque(numbered[ordinal] for ordinal in dumped["queue"])
         self.active = numbered.get(dumped["active"])
         self.latest = self.by_key.get(dumped["latest"]) if dumped["latest"] else None
