@@ -147,6 +147,7 @@ class Pump:
 
     def _poll(self, timeout: float | None) -> None:
         """One wait, and the callbacks of what is ready."""
+        self._asleep_until = None  # from here on an alarm that is set wakes us: we may not have seen it
         until = None if timeout is None else time.monotonic() + timeout
         for due, _ in list(self._alarms.values()):
             until = due if until is None else min(until, due)
