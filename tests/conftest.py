@@ -18,6 +18,10 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "LIGHTNING_TEST_MARK"  # every process that an app starts inherits it, whatever its session or parent
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script: what the tests start would ignore Ctrl-C as well, and many are about it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def eventually(condition: Callable[[], T], timeout: float = 10.0, *, what: str | Callable[[], str] = "") -> T:
     """Return `condition()` as soon as it is true; fail after `timeout` seconds, saying `what` was waited for."""
