@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -126,14 +126,3 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that only grow."""
-
-
-class Link(Protocol):
-    """One end of a conversation: framed messages in order, with offsets."""
-
-    def send(self, data: bytes) -> None: ...
-
-    def close(self) -> None: ...
-
-
-Hooks = dict[str, Callable[..., Any]]

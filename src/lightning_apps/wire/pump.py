@@ -18,7 +18,6 @@ from typing import Any
 MOMENT = 0.002  # seconds an owner may be busy before the helper polls in its place
 QUIET = 10  # moments without a turn after which the helper sleeps until there is one: being woken costs the owner
 LOOK = 0.05  # seconds between looks at an owner that is busy for long
-PLENTY = 64  # callbacks' worth of unseen items after which the helper lets senders wait
 
 Callback = Callable[[], None]
 
