@@ -310,7 +310,8 @@ class Record(msgspec.Struct, array_like=True):
         at: wall time in seconds.
         taken: what came in, in order.
         done: what the flow's side did, in order: ["set", component, encoded Change], ["opened", work, key, arguments, policy],
-            ["latest", work, key], ["start", work], ["stop", work, delete], ["made", …], ["gone", component], ["ended", code].
+            ["latest", work, key], ["start", work], ["stop", work, delete], ["made", …], ["gone", component], ["ended", code];
+            alone and first: ["resumed", places that were gone], ["ending", why]: what works said after the end of the app.
         story: what followed for calls, for people to read: [what, work, ordinal, stage or attempt, …].
         timers: schedules that were asked, key to the time after which due times count.
     """
@@ -321,6 +322,11 @@ class Record(msgspec.Struct, array_like=True):
     done: list[Any] = []
     story: list[Any] = []
     timers: dict[str, float] = {}
+
+    @property
+    def ending(self) -> str:
+        """Why the app ended, if this holds what its works said after that; else empty."""
+        return str(self.done[0][1]) if self.done and self.done[0][0] == "ending" else ""
 
     @property
     def empty(self) -> bool:

@@ -51,6 +51,7 @@ class Coordinator:
         self.turn = 0
         self.awake = True  # the flow has reason to run again
         self.done = False
+        self._cut = self._theirs = False  # the turn is to be cut short; users' code may be running
         self._next_tick: float | None = None
         self._pace = Pace(self.options, self.ledger.emit)
         self._watched, undo = Watched(self.tree), Undo(self.crew.places)
@@ -108,9 +109,12 @@ class Coordinator:
         if self.layouts.due is None or self.crew.now < self.layouts.due or self.done:
             return
         try:
+            self._enter()
             self.layouts.look(self._members.flows(), self.crew.now)
         except Exception as error:
             self._flow_failed(error, "configure_layout")
+        finally:
+            self._theirs = False
 
     def snapshot(self) -> dict[str, Any]:
         """Everything there is between two turns, for `restore`; encode it before the next turn, it is not a copy."""
@@ -199,6 +203,7 @@ class Coordinator:
         did = len(self.ledger.record.done)
         mark = self._trial.begin()
         try:
+            self._enter()
             self.root.run()
         except Blocked:
             """Waiting for a work: the next event from it wakes the flow."""
@@ -210,10 +215,13 @@ class Coordinator:
                 "" if isinstance(exit.code, int) else str(exit.code or ""),
             )
         except KeyboardInterrupt:
+            self._trial.take_back(mark)
             raise
         except BaseException as error:
             self._trial.take_back(mark)
             self._flow_failed(error)
+        finally:
+            self._theirs = False
         self._watched.look(self._side.moved)
         moved = len(self.ledger.record.done) > did
         self.awake = self.awake or moved
@@ -240,11 +248,13 @@ class Coordinator:
                 raise NotAttached(
                     f"The app has no component {event.component!r}, so its {event.method} cannot be called."
                 )
+            self._enter()
             value = getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
         except AppExit as exit:
             self.ledger.emit(m.Reply(event.id))
             self._exit(1 if exit.failed else 0, str(exit))
         except KeyboardInterrupt:
+            self._trial.take_back(mark)
             raise
         except BaseException as error:
             self._trial.take_back(mark)
@@ -252,18 +262,48 @@ class Coordinator:
         else:
             self.ledger.emit(m.Reply(event.id, value))
         finally:
-            self._asking.handling = False
+            self._asking.handling = self._theirs = False
         return True
 
     # -- ending ------------------------------------------------------------------------------------------
 
-    def absorb(self, events: Iterable[Event], now: float) -> None:
-        """After the end: take in what works still say, without running the flow."""
+    def interrupt(self) -> None:
+        """In a signal's handler, on the flow's thread: end the turn under way at once if users' code runs, else where it would.
+
+        Raises:
+            KeyboardInterrupt: out of `step`; then `cut_short`.
+        """
+        self._cut = True
+        if self._theirs:
+            raise KeyboardInterrupt
+
+    def _enter(self) -> None:
+        """Users' code is next; whoever calls this says when it is over."""
+        self._theirs = True
+        if self._cut:
+            raise KeyboardInterrupt
+
+    def cut_short(self) -> Outcome:
+        """After an interrupted `step`: what had come in stands, what the flow was doing does not."""
+        return self.close_turn()
+
+    def absorb(self, events: Iterable[Event], now: float, why: str = "the app has ended") -> Outcome:
+        """After the end: take in what works still say, without running the flow.
+
+        A call that the end has cut short stays as it was, whatever its work says of it: it is made again where the app is taken up.
+        """
         self.open_turn(now)
-        self.crew.now = now
+        self.take_last(events)
+        if self.ledger.record.taken:
+            self.ledger.record.done.insert(0, ["ending", why])
+        return self.close_turn()
+
+    def take_last(self, events: Iterable[Event]) -> None:
+        """In a turn after the end."""
+        self.crew.ending = True
         for event in events:
-            if isinstance(event, m.Said):
-                self.intake.heard(event)
+            self.intake.take_last(event)
+        self.crew.ending = False
         self.crew.failed = []
 
     def finish(self, now: float) -> None:

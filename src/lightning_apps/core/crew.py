@@ -35,6 +35,7 @@ class Crew:
         self.now = 0.0
         self.tell_waits_at: float | None = None
         self.failed: list[tuple[Life, Call | None]] = []  # failures since they were last looked at
+        self.ending = False  # the app is: nothing is begun, and what is cut short stays as it was
         self.story: list[Any] = []  # what the record tells of calls
         self.did: list[Any] = []  # what it keeps of what the flow asked for
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
@@ -143,6 +144,8 @@ class Crew:
 
     def see_to(self, life: Life) -> None:
         """Deliver the next call if there is a worker for it; have one placed if there is none."""
+        if self.ending:
+            return
         if life.phase == ATTACHED and not life.released:
             call = life.calls.next(self.now)
             if call is not None:
@@ -205,6 +208,8 @@ class Crew:
 
     def ready(self, life: Life, message: m.Ready) -> None:
         """`on_start` has run."""
+        if self.ending and message.failure is not None:
+            return
         if message.failure is not None:
             self._give_up(life, message.failure)
             self._send_away(life)
@@ -290,6 +295,8 @@ class Crew:
 
     def call_moved(self, life: Life, message: m.Moved) -> None:
         """A worker says where a call has got to; late words about an older attempt are ignored."""
+        if self.ending and message.stage in (Stage.FAILED, Stage.STOPPED):
+            return  # the end of the app cut it short: it is made again where the app is taken up
         call = life.calls.by_ordinal(message.ordinal)
         if call is None or not call.sent or message.attempt != call.attempt or life.calls.active is not call:
             return

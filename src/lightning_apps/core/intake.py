@@ -47,6 +47,17 @@ class Intake:
             self._failures.tell(before)
         return woken
 
+    def take_last(self, event: Event) -> None:
+        """After the end of the app: what works still say is taken in, and what is known of their processes."""
+        if isinstance(event, m.Said):
+            self.heard(event)
+        elif isinstance(event, m.Started):
+            self._ledger.record.taken.append(event)
+            self._started(event)
+        elif isinstance(event, m.Exited) and (life := self._crew.places.get(event.place)) is not None:
+            self._ledger.record.taken.append(event)
+            self._release(life)
+
     def heard(self, event: m.Said) -> bool:
         """A worker said something: changes count at once, words about calls after the changes before them."""
         life = self._crew.places.get(event.place)

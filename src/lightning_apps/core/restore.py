@@ -79,12 +79,13 @@ def _replay(coordinator: Coordinator, record: Record, read: Read) -> None:
     """One turn as it was, without its flow: what came in, then what the flow did."""
     coordinator.turn = record.turn - 1
     coordinator.open_turn(record.at)
-    for event in record.taken:
-        if isinstance(event, m.Heard):
-            coordinator.intake.take(m.Said(event.place, event.offset, read(event.raw), event.raw))
-        elif not isinstance(event, m.EngineClosed):
+    events = [_event(taken, read) for taken in record.taken if not isinstance(taken, m.EngineClosed)]
+    if record.ending:
+        coordinator.take_last(events)
+    else:
+        for event in events:
             coordinator.intake.take(event)
-    if not (record.done and record.done[0][0] == "resumed"):  # that turn looked at none
+    if not (record.done and record.done[0][0] in ("resumed", "ending")):  # those turns looked at none
         coordinator.look_at_timers(record.at)
     for what, *entry in record.done:
         if what in REPEATED:
@@ -92,6 +93,13 @@ def _replay(coordinator: Coordinator, record: Record, read: Read) -> None:
     coordinator.schedules.load(record.timers)
     coordinator.crew.failed = []
     coordinator.close_turn()
+
+
+def _event(taken: Any, read: Read) -> Any:
+    """What came in, as it was before it was recorded."""
+    if isinstance(taken, m.Heard):
+        return m.Said(taken.place, taken.offset, read(taken.raw), taken.raw)
+    return taken
 
 
 def _set(coordinator: Coordinator, name: str, data: bytes) -> None:

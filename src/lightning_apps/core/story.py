@@ -58,6 +58,7 @@ class Story:
         self.sentences: list[Sentence] = []
         self.latest = 0
         self.waits, self.place, self.ready = "", "", False
+        self._ending = False  # the app has ended, and what is told is what works still said
         self._first, self._turn, self._at = 0, 0, 0.0
         self._arguments: dict[str, str] = {}
         self._failures: dict[int, str] = {}
@@ -67,6 +68,8 @@ class Story:
         for record in records:
             self._first = self._first or record.turn
             self._turn, self._at = record.turn, record.at
+            if record.ending:
+                self._app_ended(record.ending)
             for event in record.taken:
                 handler = TAKEN.get(type(event))
                 if handler is not None and work_of(event.place) == self.work:  # type: ignore[union-attr]
@@ -204,6 +207,7 @@ class Story:
 
     def _resumed(self, gone: list[str]) -> None:
         """A later host took over here: these places were no more."""
+        self._ending = False
         if self.place in gone:
             self._say("The run was resumed, and its process was gone with the earlier host.")
             self.place, self.waits, self.ready = "", "", False
@@ -211,6 +215,12 @@ class Story:
                 call.stage = Stage.PENDING if call.stage == Stage.RUNNING else call.stage
         elif self.place:
             self._say("The run was resumed; its process had gone on.")
+
+    def _app_ended(self, why: str) -> None:
+        if self.place and not self._ending:
+            under_way = any(call.stage == Stage.RUNNING for call in self.calls.values())
+            self._say(f"The app ended ({why}), and its process{' was cut short' if under_way else ''} with it.")
+        self._ending = True
 
     def _opened(self, key: str, arguments: bytes, *_: Any) -> None:
         self._arguments[key] = foreign.arguments(arguments)

@@ -107,7 +107,7 @@ class Host:
         self.exit_code: int | None = None
         self.signal = ""
         self._unread = 0
-        self._in_turn = False
+        self._kept = -1  # the last turn of which nothing is missing in the journal
         self._told_idle = self._progressed = False
         self._ports: set[int] = set()
         self._started = self.clock.monotonic()
@@ -153,6 +153,7 @@ class Host:
         self.app.stage = AppStage.RUNNING
         self.app.connect(self)
         self._commit(self._begin(), [])
+        self._kept = self.coordinator.turn
         first_state.keep(self.folder, self.coordinator)
         self.provenance = Provenance(self.folder, self.generation)
         while self.exit_code is None:
@@ -166,8 +167,12 @@ class Host:
             self.log.info(f"The run {self.folder.id} has ended well; there is nothing to resume.")
             self.exit_code = 0
             return Outcome(m.Record(0, 0.0), [])
+        never_said = self.journal.get("ended") is None
         self.journal.set("ended", "")
         kept, records = self.journal.load()
+        if never_said and (code := _ended(records)) is not None:
+            self._exit(m.Exit(code, "The app had just ended when its process was killed."))
+            return Outcome(m.Record(0, 0.0), [])
         survey = self.engine.survey()
         snapshot = None if kept is None else decode(kept)
         former = first_state.attributes(self.folder)
@@ -187,14 +192,17 @@ class Host:
         events = self.pump.take(self._patience())
         self._unread = 0
         if self.signal:
+            self._absorb(events)
             return self._interrupted()
         began = self.clock.monotonic()
-        self._in_turn = True
         try:
             outcome = self.coordinator.step(events, self.clock.wall())
-        finally:
-            self._in_turn = False
+        except KeyboardInterrupt:
+            self._commit(_told(self.coordinator.cut_short()), events)
+            self._kept = self.coordinator.turn
+            raise
         self._commit(outcome, events)
+        self._kept = self.coordinator.turn
         self._snapshot()
         self._notice(self.clock.monotonic() - began)
         if self.signal:
@@ -379,10 +387,10 @@ class Host:
             self.engine.close(0.0)
             return
         self.signal = name
-        self.pump.wake()
-        if self._in_turn:
-            raise KeyboardInterrupt
         self.pump.put(m.Detached(""))
+        coordinator = getattr(self, "coordinator", None)
+        if coordinator is not None:
+            coordinator.interrupt()
 
     def _interrupted(self) -> None:
         if self.exit_code is None:
@@ -406,7 +414,23 @@ class Host:
     def _absorb(self, events: list[Event]) -> None:
         coordinator = getattr(self, "coordinator", None)
         if coordinator is not None:
-            coordinator.absorb(events, self.clock.wall())
+            code = "an error" if self.exit_code is None else f"exit code {self.exit_code}"
+            self._keep_last_words(coordinator.absorb(events, self.clock.wall(), self.signal or code))
+
+    def _keep_last_words(self, outcome: Outcome) -> None:
+        """They make sense only on top of everything before them."""
+        turn = outcome.record.turn
+        if self._kept != turn - 1:
+            return
+        try:
+            self.journal.append(outcome.record)
+        except JournalFull as error:
+            self.log.error(f"{error} What works said at the end of the app is not kept.")
+            return
+        self._kept = turn
+        for effect in outcome.effects:
+            if isinstance(effect, m.Send):
+                self._send(effect)
 
     def _let_go(self) -> None:
         self.hub.close()
@@ -429,6 +453,17 @@ PERFORM: dict[type, Callable[[Host, Any], None]] = {
     m.Exit: Host._exit,
     m.Say: Host._say,
 }
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """Without what only makes sense in an app that goes on."""
+    return Outcome(outcome.record, [effect for effect in outcome.effects if isinstance(effect, (m.Say, m.Reply))])
+
+
+def _ended(records: list[m.Record]) -> int | None:
+    """The exit code of an app that ended in the last turn that is recorded."""
+    done = next((record.done for record in reversed(records) if not record.ending), [])
+    return next((int(code) for what, code, *_ in done if what == "ended"), None)
 
 
 def _address(settings: Settings, folder: RunFolder) -> str:

@@ -289,6 +289,7 @@ def fork(settings: Settings, source: RunFolder, turn: int) -> RunFolder:
             journal.keep_snapshot(*snapshot)
         for record in history.records(snapshot[0] + 1 if snapshot else 0, turn):
             journal.append(record)
+        journal.set("ended", "")  # whatever the other came to
         journal.close()
     for begun, data in first_state.kept(source.path).items():
         if begun <= turn:

@@ -182,6 +182,7 @@ class Worker:
 
     def close(self) -> None:
         """Last words go out."""
+        self.session.end()
         self.link.drain(0, 1.0)
         self.link.close()
 

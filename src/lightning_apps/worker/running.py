@@ -112,6 +112,12 @@ class Running:
         with self._voice.lock:
             self._voice.flush()
 
+    def end(self) -> None:
+        """What is not said yet is said."""
+        self._unspoken.sweep_quietly()
+        with self._voice.lock:
+            self._voice.flush()
+
     def checkpoint(self, values: dict[str, Any]) -> None:
         """Keep something for the next attempt of this call; what the work has changed so far is kept by the flow's side first."""
         if self.current is None:

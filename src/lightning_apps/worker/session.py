@@ -125,6 +125,10 @@ class Session:
         """`on_exit`, and what it changed is said; nothing is run after it."""
         self._running.terminate()
 
+    def end(self) -> None:
+        """Everything is over here: what is not said yet, as of `finally` blocks that a stop has led through, is said."""
+        self._running.end()
+
     def sweep(self) -> None:
         """Say what changed inside values that do not tell."""
         self._unspoken.sweep()
