@@ -19,6 +19,10 @@
     ├── ScheduleError                  (ValueError) an invalid cron pattern
     ├── StateMismatch                  a saved state does not fit the components
     ├── EngineError                    an engine could not do what it was asked for
+    ├── KitError                       a test of an app asks for what cannot be
+    │   ├── AppWaits, AppNeverRests    it should come to its end, or to rest, and does not
+    │   ├── WorkFailed                 a work ended the app without an exception of its own
+    │   └── InvariantBroken            (AssertionError) what should always hold does not
     └── ProtocolError                  the other end of a link said something impossible
 
 Control flow that user code must not swallow derives from BaseException instead: `Blocked`, `AppExit`, `WorkStopped`.
@@ -30,6 +34,8 @@ __all__ = [
     "AlreadyAttached",
     "AppExit",
     "AppLoadError",
+    "AppNeverRests",
+    "AppWaits",
     "AttributeNotDeclared",
     "Blocked",
     "CannotKeep",
@@ -37,8 +43,10 @@ __all__ = [
     "ComponentError",
     "EngineError",
     "InitForgotten",
+    "InvariantBroken",
     "JournalDamaged",
     "JournalFull",
+    "KitError",
     "LightningError",
     "MissingExtra",
     "NotAttached",
@@ -50,6 +58,7 @@ __all__ = [
     "StateMismatch",
     "UnknownEngine",
     "UsageError",
+    "WorkFailed",
     "WorkStopped",
     "WrongPlace",
 ]  # fmt: skip
@@ -145,6 +154,26 @@ class EngineError(LightningError):
 
 class ProtocolError(LightningError):
     """The other end of a link said something impossible."""
+
+
+class KitError(LightningError):
+    """A test asks for a component that is not there, or for something that cannot happen now."""
+
+
+class AppWaits(KitError):
+    """The app should come to its end, and only what the test does could move it."""
+
+
+class AppNeverRests(KitError):
+    """The app moves on and on, and should come to rest."""
+
+
+class WorkFailed(KitError):
+    """The failure of a work ended the app, and there is no exception to raise: its process died, or took too long."""
+
+
+class InvariantBroken(KitError, AssertionError):
+    """What should hold whatever happens does not; says after what, and how to see it again."""
 
 
 class Blocked(BaseException):

@@ -274,10 +274,17 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """The app ends: `code` is the exit code, `message` goes to stderr."""
+    """The app ends: `code` is the exit code, `message` goes to stderr.
+
+    Attributes:
+        error: what the flow raised, where that ended it.
+        work: the work whose failure ended it.
+    """
 
     code: int
     message: str = ""
+    error: BaseException | None = None
+    work: str = ""
 
 
 class Say(msgspec.Struct, frozen=True):

@@ -46,7 +46,7 @@ class Coordinator:
         self.ledger = Ledger()
         self.crew = Crew(self.ledger.emit, self.options.history, self.options.lost_limit)
         self.crew.roll_back = _roll_back
-        self.schedules = Schedules()
+        self.schedules = Schedules(self.options.zone)
         self.layouts = Layouts()
         self.turn = 0
         self.awake = True  # the flow has reason to run again
@@ -227,19 +227,19 @@ class Coordinator:
         self.awake = self.awake or moved
         self._pace.ran(moved)
         fatal = self._failures.take_fatal()
-        if fatal and not self.done:
-            self._exit(1, fatal)
+        if fatal is not None and not self.done:
+            text = f"The app ends because {fatal.name} failed. Make it with raise_exception=False to go on."
+            self._exit(1, text, work=fatal.name)
 
     def _flow_failed(self, error: BaseException, what: str = "run") -> None:
         flow = deepest(error, LightningFlow) or self.root
-        self._exit(
-            1, f"{user_traceback(error)}\nThe {what} of {flow.name} ({type(flow).__name__}) failed: the app ends."
-        )
+        text = f"{user_traceback(error)}\nThe {what} of {flow.name} ({type(flow).__name__}) failed: the app ends."
+        self._exit(1, text, error)
 
-    def _exit(self, code: int, message: str = "") -> None:
+    def _exit(self, code: int, message: str = "", error: BaseException | None = None, work: str = "") -> None:
         self.done, self.awake = True, False
         self.ledger.record.done.append(["ended", code])
-        self.ledger.emit(m.Exit(code, message))
+        self.ledger.emit(m.Exit(code, message, error, work))
 
     def _asked(self, event: m.Asked) -> bool:
         mark, self._asking.handling = self._trial.begin(), True

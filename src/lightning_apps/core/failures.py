@@ -8,6 +8,7 @@ from ..base.messages import Effect, Say
 from ..base.status import WorkStageStatus as Stage
 from .arguments import describe
 from .crew import Crew
+from .life import Life
 
 
 class Failures:
@@ -32,12 +33,12 @@ class Failures:
                 what = f"{life.name} failed: {describe(call)}{attempt}"
             self._emit(Say("error", f"{(text or '').rstrip()}\n{what}" if text else what))
 
-    def take_fatal(self) -> str:
-        """The flow had its turn to see them: why one that it did not ask for again ends the app, if its work says so."""
+    def take_fatal(self) -> Life | None:
+        """The flow had its turn to see them: a work that it did not ask for again, and whose failure ends the app."""
         failed, self._crew.failed = self._crew.failed, []
         for life, call in failed:
             if call is not None and call.stage != Stage.FAILED:
                 continue
             if life.work.raise_exception:
-                return f"The app ends because {life.name} failed. Make it with raise_exception=False to go on."
-        return ""
+                return life
+        return None

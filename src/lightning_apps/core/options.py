@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import tzinfo
 
 import msgspec
 
@@ -16,6 +17,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         history: settled calls kept per work.
         free_port: hands out a port.
         thread: identifies the current thread.
+        zone: the time zone of schedules; None: this machine's local time.
     """
 
     tick: float | None = None
@@ -27,3 +29,4 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool = False
     free_port: Callable[[], int] = lambda: 0
     thread: Callable[[], int] = lambda: 0
+    zone: tzinfo | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pickle
 import socket
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from ..storage.journal import SqliteJournal
 from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
 from ..wire.pump import Pump
+from ..worker.packing import packed, why_not_packed
 from ..worker.process import Threaded
 from . import first_state, signals
 from .control import Control
@@ -41,7 +41,6 @@ from .slow import SlowTurns
 
 TAIL = 16 << 20  # bytes of records after which a snapshot is worth while
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
-PICKLE_LIMIT = 64 << 20  # bytes of private attributes that are sent to a worker
 UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
@@ -281,10 +280,9 @@ class Host:
     def _place(self, effect: m.Place) -> None:
         work = self.coordinator.tree[effect.work]
         assert isinstance(work, LightningWork)
-        pickled = _pickled(work)
+        pickled = packed(work)
         if pickled is None and "isolation" in self.engine.promises and self.coordinator.lineage.is_new(work):
-            reason = f"{work.name} was made while the app runs, so it has to be pickled for its process, and {_culprit(work)}."
-            self._report(m.Refused(effect.place, reason))
+            self._report(m.Refused(effect.place, why_not_packed(work)))
             return
         out, err = self.folder.log_files(effect.work)
         compute = work.cloud_compute
@@ -487,25 +485,6 @@ def _port_of(folder: RunFolder) -> int:
             file.write(str(free_port()))
     with open(path) as file:
         return int(file.read())
-
-
-def _pickled(work: LightningWork) -> bytes | None:
-    """The work as it is now, or None where it does not pickle: it is then taken from the tree the app file built."""
-    try:
-        data = pickle.dumps(work, protocol=5)
-    except Exception:
-        return None
-    return data if len(data) <= PICKLE_LIMIT else None
-
-
-def _culprit(work: LightningWork) -> str:
-    """What keeps a work from being pickled."""
-    for name, value in vars(work).items():
-        try:
-            pickle.dumps(value, protocol=5)
-        except Exception as error:
-            return f"its attribute {name!r} cannot be: {error}. Make it in `run`, or the work in the `__init__` of its flow"
-    return f"it cannot be ({type(work).__qualname__} has to be found by its name, and hold no more than {PICKLE_LIMIT >> 20} MiB)"
 
 
 def _app_file() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -17,6 +16,7 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
+from .packing import twin, unpacked
 from .session import Session
 
 HALT = object()  # an engine without signals asks for the end
@@ -43,25 +43,12 @@ def receive(order: Placement, component: LightningWork | None) -> LightningWork:
     reason = "it was made while the app ran and could not be pickled"
     if order.pickled is not None:
         try:
-            work: LightningWork = pickle.loads(order.pickled)
-            work._lit_retrack()
-            return work
+            return unpacked(order.pickled)
         except Exception as error:
             reason = f"it could not be unpickled: {type(error).__name__}: {error}"
     if component is None:
         sys.exit(f"{order.work} could not be started: {reason}.")
     return component
-
-
-def twin(work: LightningWork) -> LightningWork:
-    """A second object with the same private attributes and a state of its own; for a work that does not pickle."""
-    made: LightningWork = object.__new__(type(work))
-    made._lit_prepare()
-    made._lit_building, made._lit_ready = False, True
-    made._lit_state, made._lit_options = dict(work._lit_state), dict(work._lit_options)
-    made.__dict__.update(work.__dict__)
-    made._lit_retrack()
-    return made
 
 
 class Threaded:

@@ -26,6 +26,7 @@ class Running:
     Attributes:
         current: its order.
         kept: its checkpoint.
+        raised: what the call that failed last had raised.
     """
 
     def __init__(
@@ -42,24 +43,29 @@ class Running:
         self._plain_class = type(work)
         self.current: m.Run | None = None
         self.kept: dict[str, Any] | None = None
+        self.raised: BaseException | None = None
 
     def begin(self) -> None:
         """`on_start`, then ready for calls."""
         self._halt.runs_here()
-        failure = None
         try:
             self._work._lit_settle_in()
             self._work.on_start()
             self._unspoken.sweep()
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            failure = Failure(Why.USER_EXCEPTION, user_traceback(error), type(error).__name__)
+            self.ready(error)
+        else:
+            self.ready()
+
+    def ready(self, error: BaseException | None = None) -> None:
+        """Calls may come, or `on_start` has raised."""
+        self.raised = error
+        failure = None if error is None else Failure(Why.USER_EXCEPTION, user_traceback(error), type(error).__name__)
         self._voice.say(m.Ready(self._wall(), failure))
 
     def run(self, order: m.Run) -> None:
         """One call, from its first status to its last."""
-        self._halt.runs_here()
-        self.current, self.kept = order, order.checkpoint
-        self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.RUNNING, self._wall()))
+        self.take(order)
         try:
             self._hearing.settle_in()
             args, kwargs = pickle.loads(order.arguments)
@@ -68,8 +74,26 @@ class Running:
             self._succeeded(order, value)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             self._failed(order, error)
+            self._on_exception(error)
         finally:
             self.current = None
+
+    def take(self, order: m.Run) -> None:
+        """A call begins."""
+        self._halt.runs_here()
+        self.current, self.kept = order, order.checkpoint
+        self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.RUNNING, self._wall()))
+
+    def give(self, value: Any = None, error: BaseException | None = None) -> None:
+        """The call under way ends with a value, or with what it raised; none of the work's own code is run for it."""
+        order, self.current = self.current, None
+        if order is None:
+            raise WrongPlace(f"{self._work.name} has no call under way that could end.")
+        if error is not None:
+            self._failed(order, error)
+            return
+        self._unspoken.sweep()
+        self._succeeded(order, value)
 
     def _succeeded(self, order: m.Run, value: Any) -> None:
         try:
@@ -84,11 +108,13 @@ class Running:
             self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.FAILED, self._wall(), None, failure))
 
     def _failed(self, order: m.Run, error: BaseException) -> None:
-        text = user_traceback(error)
+        self.raised, text = error, user_traceback(error)
         self._unspoken.sweep_quietly()
         exit_code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else None
         failure = Failure(Why.USER_EXCEPTION, text, type(error).__name__, exit_code)
         self._voice.say(m.Moved(order.ordinal, order.attempt, Stage.FAILED, self._wall(), None, failure))
+
+    def _on_exception(self, error: BaseException) -> None:
         try:
             self._work.on_exception(error)
         except BaseException as again:
@@ -97,13 +123,14 @@ class Running:
             elif isinstance(again, WorkStopped):
                 raise
 
-    def terminate(self) -> None:
-        """`on_exit`, and what it changed is said; nothing is run after it."""
+    def terminate(self, on_exit: bool = True) -> None:
+        """`on_exit` if wanted, and what it changed is said; nothing is run after it."""
         if self._halt.exiting:
             return
         self._halt.exiting = True
         try:
-            self._work.on_exit()
+            if on_exit:
+                self._work.on_exit()
         except Exception as error:
             sys.stderr.write(user_traceback(error))
         self._unspoken.sweep_quietly()

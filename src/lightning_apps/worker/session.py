@@ -121,9 +121,26 @@ class Session:
         """One call, from its first status to its last."""
         self._running.run(order)
 
-    def terminate(self) -> None:
-        """`on_exit`, and what it changed is said; nothing is run after it."""
-        self._running.terminate()
+    def ready(self) -> None:
+        """For whoever plays the work instead of running it: calls may come."""
+        self._running.ready()
+
+    def take(self, order: m.Run) -> None:
+        """For whoever plays the work: a call begins."""
+        self._running.take(order)
+
+    def give(self, value: Any = None, error: BaseException | None = None) -> None:
+        """For whoever plays the work: the call under way ends with a value, or with an exception."""
+        self._running.give(value, error)
+
+    @property
+    def raised(self) -> BaseException | None:
+        """What the call that failed last, or `on_start`, had raised."""
+        return self._running.raised
+
+    def terminate(self, on_exit: bool = True) -> None:
+        """`on_exit` if wanted, and what it changed is said; nothing is run after it."""
+        self._running.terminate(on_exit)
 
     def end(self) -> None:
         """Everything is over here: what is not said yet, as of `finally` blocks that a stop has led through, is said."""
