@@ -1,0 +1,217 @@
+"""Connections to the servers inside, kept and used again.  Knows nothing of who asks, nor of what is said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import cast
+
+from ..base.errors import LightningError
+from .response_reader import BadAnswer, ResponseReader
+
+PLENTY = 512 << 10  # bytes read and not yet passed on, after which a server inside has to wait
+IDLE = 3.0  # seconds a connection is kept: most servers close theirs after five
+FRESH = 1.0  # seconds of idleness after which what cannot be repeated takes a new connection
+KEPT = 64  # idle connections to one server
+CONNECT = 5.0  # seconds
+
+Closing = ConnectionResetError
+
+
+class Unreachable(LightningError):
+    """Nobody listens at an address inside."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection; one request at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.transport: asyncio.Transport
+        self.idle_since = 0.0
+        self.silent = True  # nothing was heard since the request began
+        self.gone = False
+        self._reader: ResponseReader | None = None
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._error: Exception | None = None
+        self._heard: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._full = self._paused = False
+
+    # -- what the loop calls -------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are not derived from it
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None or reader.done:
+            self.abort()  # it speaks without being asked
+            return
+        self.silent = False
+        try:
+            pieces = reader.feed(data)
+        except BadAnswer as error:
+            self._error = error
+            self.abort()
+        else:
+            self._pieces += pieces
+            self._held += len(data)
+            if self._held > PLENTY and not self._paused:
+                self._paused = True
+                self.transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """The loop closes the transport; `connection_lost` follows."""
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.gone = True
+        if self._reader is not None and not self._reader.done and self._error is None:
+            try:
+                self._reader.end()
+            except BadAnswer as cut:
+                self._error = cut
+        self._wake()
+        if self._room is not None and not self._room.done():
+            self._room.set_exception(Closing("The server inside is gone."))
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _wake(self) -> None:
+        if self._heard is not None and not self._heard.done():
+            self._heard.set_result(None)
+
+    # -- what the proxy calls ------------------------------------------------------------------------------
+
+    def begin(self, method: str, head: bytes) -> ResponseReader:
+        """Send the head of a request; what comes back is read by the returned reader."""
+        self._reader, self._error, self.silent = ResponseReader(method), None, True
+        self.transport.write(head)
+        return self._reader
+
+    async def write(self, data: bytes) -> None:
+        """Send a part of a body; waits while the server inside does not read.
+
+        Raises:
+            ConnectionResetError: it is gone.
+        """
+        if self.gone:
+            raise Closing("The server inside is gone.")
+        self.transport.write(data)
+        if self._full:
+            self._room = self._loop.create_future()
+            await self._room
+
+    async def read(self) -> Sequence[bytes]:
+        """The next pieces of the body, or none if the head alone, or the end, has come.
+
+        Raises:
+            BadAnswer: the answer is none, or is cut off.
+        """
+        reader = self._reader
+        assert reader is not None
+        if not (self._pieces or reader.done or self.gone or self._error):
+            self._heard = self._loop.create_future()
+            try:
+                await self._heard
+            finally:
+                self._heard = None
+        if self._error is not None and not self._pieces:
+            raise self._error
+        pieces, self._pieces, self._held = self._pieces, deque(), 0
+        if self._paused and not self.gone:
+            self._paused = False
+            self.transport.resume_reading()
+        return pieces
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request can be sent."""
+        reader = self._reader
+        return (
+            not self.gone and not self.transport.is_closing() and (reader is None or (reader.done and reader.reusable))
+        )
+
+    def abort(self) -> None:
+        """End it at once; who waits for its answer is told."""
+        self.gone = True
+        if self._error is None and self._reader is not None and not self._reader.done:
+            self._error = BadAnswer("The connection to the server inside was given up.")
+        self._wake()
+        self.transport.abort()
+
+
+class Pool:
+    """Idle connections by address: "unix:/path" or "host:port"."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, deque[Connection]] = {}
+
+    async def take(self, address: str, *, repeatable: bool) -> tuple[Connection, bool]:
+        """A connection, and whether it is a new one; one that was idle for long is not given to what must not be said twice.
+
+        Raises:
+            Unreachable: nobody listens there.
+        """
+        idle = self._idle.get(address)
+        now = asyncio.get_running_loop().time()
+        while idle:
+            connection = idle.pop()
+            rested = now - connection.idle_since
+            if connection.usable and rested < (IDLE if repeatable else FRESH):
+                return connection, False
+            connection.abort()
+        return await connect(address), True
+
+    def give_back(self, address: str, connection: Connection) -> None:
+        """It has served; it is kept if it can serve again."""
+        idle = self._idle.setdefault(address, deque())
+        if not connection.usable:
+            connection.abort()
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        idle.append(connection)
+        if len(idle) > KEPT:
+            idle.popleft().abort()
+
+    def forget(self, address: str) -> None:
+        """This server is no more."""
+        for connection in self._idle.pop(address, ()):
+            connection.abort()
+
+    def close(self) -> None:
+        """Let go of all."""
+        for address in list(self._idle):
+            self.forget(address)
+
+
+async def connect(address: str) -> Connection:
+    """A new connection.
+
+    Raises:
+        Unreachable: nobody listens there, or nobody answers within 5 seconds.
+    """
+    loop = asyncio.get_running_loop()
+    connection = Connection(loop)
+    try:
+        await asyncio.wait_for(_dial(loop, connection, address), CONNECT)
+    except (OSError, asyncio.TimeoutError) as error:
+        raise Unreachable(f"Nobody listens at {address}: {error}.") from None
+    return connection
+
+
+async def _dial(loop: asyncio.AbstractEventLoop, connection: Connection, address: str) -> None:
+    if address.startswith("unix:"):
+        await loop.create_unix_connection(lambda: connection, address[5:])
+    else:
+        host, _, port = address.rpartition(":")
+        await loop.create_connection(lambda: connection, host.strip("[]"), int(port))
