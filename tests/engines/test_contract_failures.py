@@ -300,8 +300,8 @@ class Long(Work):
         self.on, self.said = False, []
 
     def run(self):
-        self.on = True
         try:
+            self.on = True
             time.sleep(60)
         finally:
             self.said.append("finally")
