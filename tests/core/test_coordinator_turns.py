@@ -403,3 +403,31 @@ def test_a_value_that_does_not_tell_is_noticed_even_in_the_turn_it_came():
     talk.tell()
 
     assert [entry[1] for entry in talk.outcome.record.done if entry[0] == "set"] == ["root", "root.w", "root.w"]
+
+
+class Rebuilding(Root):
+    """Its handlers make and drop structures, and fail."""
+
+    def make(self):
+        self.made = L.structures.List()
+        raise ValueError("as asked")
+
+    def drop(self):
+        del self.kept
+        raise ValueError("as asked")
+
+    def replace(self):
+        self.kept = L.structures.Dict()
+        raise ValueError("as asked")
+
+
+def test_a_handler_that_raises_leaves_structures_as_they_were():
+    talk = Talk(Rebuilding(kept=L.structures.List()))
+    talk.settle()
+    kept = talk.root.kept
+
+    for method in ("make", "drop", "replace"):
+        talk.tell(m.Asked("1", "root", method))
+
+        assert set(talk.root._lit_children) == {"kept"} and talk.root.kept is kept
+        assert not hasattr(talk.root, "made")

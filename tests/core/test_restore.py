@@ -175,7 +175,10 @@ def _name(root: Root, value: int) -> None:
 
 
 def _later(root: Root, value: int) -> None:
-    root.later = [Task(1), Task(2)] if root.later is None else None
+    if value % 7 == 0 and "later" in {*root._lit_children, *root._lit_state}:
+        del root.later
+    else:
+        root.later = [List(), Dict(), None, [Task(1), Task(2)]][value % 4]
 
 
 def _deep(root: Root, value: int) -> None:

@@ -317,7 +317,8 @@ class Record(msgspec.Struct, array_like=True):
         at: wall time in seconds.
         taken: what came in, in order.
         done: what the flow's side did, in order: ["set", component, encoded Change], ["opened", work, key, arguments, policy],
-            ["latest", work, key], ["start", work], ["stop", work, delete], ["made", …], ["gone", component], ["ended", code];
+            ["latest", work, key], ["start", work], ["stop", work, delete], ["made", …], ["gone", component],
+            ["structure", flow, attribute, "List", "Dict" or ""], ["ended", code];
             alone and first: ["resumed", places that were gone], ["ending", why]: what works said after the end of the app.
         story: what followed for calls, for people to read: [what, work, ordinal, stage or attempt, …].
         timers: schedules that were asked, key to the time after which due times count.

@@ -90,6 +90,10 @@ class FlowSide:
         """A component left the tree, with everything below it."""
         self._members.go(child)
 
+    def arranged(self, flow: Component, name: str, kind: str) -> None:
+        """A structure came, or went, empty or not: its elements are said on their own."""
+        self._members.arrange(flow, name, kind)
+
     def call(
         self,
         work: LightningWork,

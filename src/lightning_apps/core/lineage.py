@@ -90,6 +90,15 @@ class Lineage:
             if name in self._tree:
                 _fill(self._tree[name], values, deleted)
 
+    def arrange(self, flow: Any, attribute: str, kind: str) -> None:
+        """Have a structure there as the flow did, or none ("")."""
+        if isinstance(flow._lit_children.get(attribute), Structure):
+            flow._lit_drop_child(attribute)
+        if kind:
+            flow._lit_state.pop(attribute, None)
+            flow.__dict__.pop(attribute, None)
+            flow._lit_hang(attribute, STRUCTURES[kind]())
+
     def remove(self, name: str) -> None:
         """Let a component go as its flow did."""
         component = self._tree.get(name)

@@ -13,7 +13,7 @@ from .ledger import Ledger
 from .lineage import Lineage
 from .made import made
 from .timers import Schedules
-from .undo import Undo, hang_again, hang_structure_again, take_off
+from .undo import Undo, hang_again, hang_structure_again, put_structure_back, take_off
 from .watched import Watched
 
 
@@ -69,6 +69,12 @@ class Members:
             if isinstance(component, LightningWork):
                 self._crew.dismiss(component)
             component._lit_binding, component._lit_name = DEPARTED, ""
+
+    def arrange(self, flow: Component, name: str, kind: str) -> None:
+        """An attribute of a flow is about to hold a structure, or its structure no more ("")."""
+        before = flow._lit_children.get(name)
+        self._undo.later(lambda: put_structure_back(flow, name, before))
+        self._ledger.record.done.append(["structure", flow.name, name, kind])
 
     def _expel(self, child: Component, came: list[Component], departed: dict[str, int]) -> None:
         """Components that came did not come after all."""

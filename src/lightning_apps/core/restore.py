@@ -126,6 +126,12 @@ def _gone(coordinator: Coordinator, name: str) -> None:
     coordinator.lineage.remove(name)
 
 
+def _structure(coordinator: Coordinator, name: str, attribute: str, kind: str) -> None:
+    flow = coordinator.tree.get(name)
+    if flow is not None:
+        coordinator.lineage.arrange(flow, attribute, kind)
+
+
 def policy_of(kept: Any) -> Policy:
     """A policy as a record keeps it: its fields in order."""
     retries, backoff, timeout = kept
@@ -205,5 +211,5 @@ def _part(coordinator: Coordinator, life: Life, now: float) -> None:
 
 REPEATED: dict[str, Callable[..., None]] = {
     "set": _set, "made": _made, "gone": _gone, "opened": _opened, "latest": _latest, "start": _start, "stop": _stop, "port": _port,
-    "resumed": _resumed,
+    "structure": _structure, "resumed": _resumed,
 }  # fmt: skip

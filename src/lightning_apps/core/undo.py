@@ -170,6 +170,15 @@ def hang_structure_again(structure: Structure, flow: Component, key: str) -> Non
     flow._lit_children[key] = flow.__dict__[key] = structure
 
 
+def put_structure_back(flow: Component, key: str, before: Any) -> None:
+    """What an attribute held before a structure came or went."""
+    if isinstance(before, Structure):
+        hang_structure_again(before, flow, key)
+    else:
+        flow._lit_children.pop(key, None)
+        flow.__dict__.pop(key, None)
+
+
 def take_off(child: Component) -> None:
     """A component that came into the tree is nowhere any more."""
     parent, key = child._lit_parent, child._lit_key

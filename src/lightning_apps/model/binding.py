@@ -32,6 +32,9 @@ class Binding(Protocol):
 
     def attached(self, child: Component) -> None: ...
     def detached(self, child: Component) -> None: ...
+    def arranged(self, flow: Component, name: str, kind: str) -> None:
+        """An attribute is about to hold a structure ("List", "Dict"), or its structure no more ("")."""
+
     def call(
         self,
         work: LightningWork,
@@ -73,6 +76,9 @@ class Unbound:
 
     def detached(self, child: Component) -> None:
         """Forgotten by its parent; that is all."""
+
+    def arranged(self, flow: Component, name: str, kind: str) -> None:
+        """Nobody remembers."""
 
     def call(
         self,

@@ -171,6 +171,7 @@ class LightningFlow(Component):
                 raise AlreadyAttached(
                     f"This structure is already attached as {value.name!r}, so it can't be {self.name}.{name} as well."
                 )
+            self._lit_binding.arranged(self, name, "List" if isinstance(value, list) else "Dict")
             value._lit_parent, value._lit_key = self, name
             self._lit_children[name] = self.__dict__[name] = value
             for _, item in value._lit_items():
@@ -201,6 +202,8 @@ class LightningFlow(Component):
 
     def _lit_drop_child(self, name: str) -> None:
         self._lit_binding.check_thread(self)
+        if isinstance(self._lit_children[name], Structure):
+            self._lit_binding.arranged(self, name, "")
         child = self._lit_children.pop(name)
         self.__dict__.pop(name, None)
         for item in [item for _, item in child._lit_items()] if isinstance(child, Structure) else [child]:

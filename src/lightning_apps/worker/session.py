@@ -188,6 +188,9 @@ class Session:
     def detached(self, child: Component) -> None:
         """Works have no children."""
 
+    def arranged(self, flow: Component, name: str, kind: str) -> None:
+        """Works have no structures."""
+
     def start(self, work: LightningWork) -> None:
         self._only_flows("start")
 
