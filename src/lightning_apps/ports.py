@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -126,3 +126,26 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that only grow."""
+
+
+class Desk(Protocol):
+    """Where the web asks for something that only the flow's thread may do.  Methods are called on the web's event loop."""
+
+    async def ask(
+        self,
+        component: str,
+        method: str,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = 30.0,
+    ) -> Any:
+        """What the method of a component returned, in a turn of its own that is recorded before this returns; a plain copy.
+
+        Args:
+            timeout: seconds; None waits for as long as the app runs.
+
+        Raises:
+            Unanswered: it took longer, or the app ended before.
+            Exception: whatever the method raised; the turn is undone then.
+        """

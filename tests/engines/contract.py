@@ -76,7 +76,7 @@ class Player:
     def __call__(self, body: str, *, code: int = 0, timeout: float = 30.0, **env: str) -> Played:
         """Run `PRELUDE`, `body` (which defines `Root`) and an app of it; fails unless it ends with `code`."""
         path = self.line.app(PRELUDE + body + ("" if "LightningApp(" in body else ENDING))
-        ran = self.line.run("run", "app", path, timeout=timeout, env={**self.way.env, **env})
+        ran = self.line.run("run", "app", path, "--without-server", timeout=timeout, env={**self.way.env, **env})
         assert ran.process.returncode == code, ran.report()
         return Played(ran.stdout.splitlines(), ran.stderr, code)
 

@@ -45,7 +45,7 @@ class Train(L.LightningWork):
         deeper(lr)
 """,
     )
-    ran = command_line.run("run", "app", path)
+    ran = command_line.run("run", "app", path, "--without-server")
 
     assert ran.process.returncode == 1
     assert ran.stdout == "training\n"
@@ -107,7 +107,7 @@ def test_a_process_that_dies_is_told_with_its_code_or_signal(command_line, body,
 
 def test_a_flow_that_raises_is_named(command_line):
     path = app(command_line, "class Train(L.LightningWork):\n    def run(self, lr):\n        pass\n", "1 / 0")
-    ran = command_line.run("run", "app", path)
+    ran = command_line.run("run", "app", path, "--without-server")
 
     lines = ran.stderr.strip().splitlines()
     assert ran.process.returncode == 1

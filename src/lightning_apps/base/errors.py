@@ -18,6 +18,7 @@
     │   └── WrongPlace                 (RuntimeError) asked for in the wrong process or thread
     ├── ScheduleError                  (ValueError) an invalid cron pattern
     ├── StateMismatch                  a saved state does not fit the components
+    ├── Unanswered                     the flow did not answer a request in time
     ├── EngineError                    an engine could not do what it was asked for
     ├── KitError                       a test of an app asks for what cannot be
     │   ├── AppWaits, AppNeverRests    it should come to its end, or to rest, and does not
@@ -56,6 +57,7 @@ __all__ = [
     "RunMissing",
     "ScheduleError",
     "StateMismatch",
+    "Unanswered",
     "UnknownEngine",
     "UsageError",
     "WorkFailed",
@@ -146,6 +148,10 @@ class ScheduleError(LightningError, ValueError):
 
 class StateMismatch(LightningError, ValueError):
     """A saved state does not fit the components."""
+
+
+class Unanswered(LightningError):
+    """The flow did not answer a request in time, or has ended."""
 
 
 class EngineError(LightningError):

@@ -343,7 +343,8 @@ class Record(msgspec.Struct, array_like=True):
 
 
 class Outcome(msgspec.Struct):
-    """What a turn leads to: write the record first, then perform the effects in order."""
+    """What a turn leads to: write the record first, then perform the effects in order, then tell readers (a `Published`)."""
 
     record: Record
     effects: list[Effect]
+    published: Any = None

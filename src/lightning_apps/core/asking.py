@@ -57,6 +57,7 @@ class Asking:
             return self._after_blocked(life, key)
         if self._to_open(life, key):
             self._undo.touching(life, key)
+            self._crew.stirred.add(life.name)
             self._crew.open(life, key, dump_arguments(work, args, kwargs), policy)
         elif (
             found is not None
@@ -71,6 +72,7 @@ class Asking:
     def _speak_of(self, life: Life, call: Call) -> None:
         """It was asked for again, so the status is its status.  Only where a turn ends with another one is that news."""
         before = life.calls.latest
+        self._crew.stirred.add(life.name)
         self._spoken.setdefault(life.name, before)
         self._undo.later(lambda: setattr(life.calls, "latest", before))
         life.calls.latest = call
@@ -123,6 +125,7 @@ class Asking:
             if life.phase in (NOWHERE, LEAVING) and not life.wanted:
                 self._ledger.record.done.append(["start", work.name])
             self._undo.touching(life)
+            self._crew.stirred.add(life.name)
             self._crew.start(life)
         if not work.parallel:
             self._block()
@@ -131,6 +134,7 @@ class Asking:
         """The status is "stopped" at once."""
         life = self.life_of(work)
         self._undo.touching(life)
+        self._crew.stirred.add(life.name)
         if self._crew.stop(life, delete):
             self._ledger.record.done.append(["stop", work.name, delete])
 
@@ -138,4 +142,5 @@ class Asking:
         """Ask again for the last call if it failed or was stopped."""
         life = self.life_of(work)
         self._undo.touching(life)
+        self._crew.stirred.add(life.name)
         self._crew.retry(life)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from ..base import messages as m
-from ..base.encoding import decode
+from ..base.encoding import decode, encode_change
 from ..base.errors import AppExit, Blocked, NotAttached
 from ..base.messages import Event, Outcome, Record
+from ..base.published import Published
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..base.traces import deepest, user_traceback
@@ -27,6 +28,7 @@ from .life import Life
 from .members import Members
 from .options import Options
 from .pace import Pace
+from .shown import Shown
 from .timers import Schedules
 from .trial import Trial
 from .undo import Undo
@@ -43,7 +45,8 @@ class Coordinator:
     def __init__(self, root: LightningFlow, options: Options | None = None) -> None:
         self.root, self.options = root, options or Options()
         self.tree: dict[str, Component] = {}
-        self.ledger = Ledger()
+        self.shown = Shown(self.tree)
+        self.ledger = Ledger(self.shown)
         self.crew = Crew(self.ledger.emit, self.options.history, self.options.lost_limit)
         self.crew.roll_back = _roll_back
         self.schedules = Schedules(self.options.zone)
@@ -110,7 +113,9 @@ class Coordinator:
             return
         try:
             self._enter()
-            self.layouts.look(self._members.flows(), self.crew.now)
+            for flow in self.layouts.look(self._members.flows(), self.crew.now):
+                self.shown.showed(flow.name, "_layout", encode_change(("_layout",), m.SET, flow._layout))
+            self.shown.ready(bool(self.root.ready))
         except Exception as error:
             self._flow_failed(error, "configure_layout")
         finally:
@@ -119,6 +124,10 @@ class Coordinator:
     def snapshot(self) -> dict[str, Any]:
         """Everything there is between two turns, for `restore`; encode it before the next turn, it is not a copy."""
         return saving.snapshot(self)
+
+    def show_all(self) -> Published:
+        """Everything there is between two turns, for readers; from here on turns say what changed since."""
+        return self.shown.whole(self.turn, self.crew.now, self.crew, self.root)
 
     def restore(
         self,
@@ -179,7 +188,8 @@ class Coordinator:
         """The turn stands: what to record and what to do."""
         self._asking.close_turn()
         self._trial.stands()
-        return self.ledger.close(self.crew.take_welcomed())
+        published = self.shown.take(self.turn, self.crew.now, self.crew)
+        return self.ledger.close(self.crew.take_welcomed(), published)
 
     def look_at_timers(self, now: float) -> None:
         """What is due at this time."""

@@ -40,6 +40,7 @@ class Crew:
         self.did: list[Any] = []  # what it keeps of what the flow asked for
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
         self.alarms = Alarms()
+        self.stirred: set[str] = set()  # works whose statuses may be others now
         self.roll_back: Callable[[Life, str, Any], None] = lambda life, name, value: None
         self._waiting: dict[str, Life] = {}
         self._welcomed: list[tuple[Life, dict[str, Any]]] = []
@@ -68,6 +69,7 @@ class Crew:
     def hire(self, work: LightningWork) -> Life:
         """A work came into the tree."""
         life = self.lives[work.name] = Life(work, self._history)
+        self.stirred.add(work.name)
         life.placements = self._departed.pop(work.name, 0)
         return life
 
@@ -373,6 +375,7 @@ class Crew:
             life = self.lives.get(name)
             if life is None:
                 continue
+            self.stirred.add(name)
             call = life.calls.active
             if call is not None and call.deadline and call.deadline <= self.now:
                 self._timed_out(life, call)

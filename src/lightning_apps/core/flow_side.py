@@ -65,6 +65,7 @@ class FlowSide:
         data = encode_change(path, op, value)
         name = component.name
         self._ledger.record.done.append(["set", name, data])
+        self._ledger.shown.did(name, path, op, data)
         self._pace.moved(name, path)
         life = self._crew.lives.get(name)
         if life is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..base import messages as m
-from ..base.messages import Event
+from ..base.messages import Change, Event
 from .crew import Crew
 from .failures import Failures
 from .ledger import Ledger
@@ -80,6 +80,7 @@ class Intake:
                 life.remember(change.path[0])
         for whole in life.mirror.absorb(life.work, message):
             self._ledger.emit(m.Send(place, whole))
+        self._ledger.shown.said(life.work, _applied(message.changes, life.mirror.refused))
         for attribute in {change.path[0] for change in message.changes} & life.work._lit_opaque:
             self._watched.knows(life.work, attribute)  # the work's own news, not the flow's
 
@@ -92,6 +93,7 @@ class Intake:
 
     def _word(self, life: Life, message: Any) -> None:
         before = self._failures.count
+        self._crew.stirred.add(life.name)
         if isinstance(message, m.Moved):
             self._crew.call_moved(life, message)
         elif isinstance(message, m.Ready):
@@ -104,6 +106,7 @@ class Intake:
     def _attached(self, event: m.Attached) -> bool:
         life = self._crew.places.get(event.place)
         if life is not None:
+            self._crew.stirred.add(life.name)
             self._offer_port(life)
         return self._crew.attached(event)
 
@@ -116,6 +119,7 @@ class Intake:
     def _exited(self, event: m.Exited) -> bool:
         life = self._crew.places.get(event.place)
         if life is not None:
+            self._crew.stirred.add(life.name)
             self._release(life)
         return self._crew.exited(event)
 
@@ -126,10 +130,17 @@ class Intake:
         return False
 
     def _waiting(self, event: m.Waiting) -> bool:
+        self._stir(event.place)
         return self._crew.waiting(event)
 
     def _refused(self, event: m.Refused) -> bool:
+        self._stir(event.place)
         return self._crew.refused(event)
+
+    def _stir(self, place: str) -> None:
+        life = self._crew.places.get(place)
+        if life is not None:
+            self._crew.stirred.add(life.name)
 
     def _asked(self, event: m.Asked) -> bool:
         return self._answer(event)
@@ -137,6 +148,10 @@ class Intake:
     def _noted(self, event: Event) -> bool:
         """Nothing follows from it."""
         return False
+
+
+def _applied(changes: tuple[Change, ...], refused: list[Change]) -> Iterable[Change]:
+    return [change for change in changes if not any(change is each for each in refused)] if refused else changes
 
 
 HANDLERS: dict[type, Callable[[Intake, Any], bool]] = {

@@ -31,23 +31,26 @@ class Layouts:
         if self.due is None:
             self.due = max(now, self._last + self._pause)
 
-    def look(self, flows: Iterable[LightningFlow], now: float) -> None:
-        """Collect from these flows if it is time.
+    def look(self, flows: Iterable[LightningFlow], now: float) -> list[LightningFlow]:
+        """Collect from these flows if it is time; those whose layout is another one now.
 
         Raises:
             LayoutTypeError, LayoutValueError: see `collect`.
         """
         if self.due is None or now < self.due:
-            return
+            return []
+        changed: list[LightningFlow] = []
         self.due, self._last, frontends = None, now, {}
         for flow in flows:
             found = collect(flow)
             if found.layout != flow.__dict__.get("_layout"):
                 flow.__dict__["_layout"] = flow._lit_keep("_layout", found.layout)
+                changed.append(flow)
             if found.frontend is not None:
                 former = self.frontends.get(flow.name)
                 frontends[flow.name] = former if former == found.frontend and former is not None else found.frontend
         self.frontends = frontends
+        return changed
 
 
 class Collected(msgspec.Struct):

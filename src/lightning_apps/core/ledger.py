@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..base.messages import Effect, Outcome, Record, Run, Send
+from ..base.published import Published
 from .life import Life
+from .shown import Shown
 
-Mark = tuple[int, int, int]
+Mark = tuple[int, int, int, int]
 
 
 class Ledger:
@@ -17,9 +19,11 @@ class Ledger:
     Attributes:
         record: of this turn.
         moved: works whose state was changed on the flow's side in this turn.
+        shown: what readers are told of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
         self.record = Record(0, 0.0)
         self.moved: dict[str, Life] = {}
         self._effects: list[Effect] = []
@@ -35,21 +39,23 @@ class Ledger:
 
     def mark(self) -> Mark:
         """How far it is, for `back_to`."""
-        return len(self.record.done), len(self.record.story), len(self._effects)
+        return len(self.record.done), len(self.record.story), len(self._effects), self.shown.mark()
 
     def back_to(self, mark: Mark) -> None:
         """What was written since `mark` was not."""
-        done, story, effects = mark
+        done, story, effects, shown = mark
         del self.record.done[done:], self.record.story[story:], self._effects[effects:]
+        self.shown.back_to(shown)
 
-    def close(self, welcomed: Iterable[tuple[Life, dict[str, Any]]]) -> Outcome:
+    def close(self, welcomed: Iterable[tuple[Life, dict[str, Any]]], published: Published | None) -> Outcome:
         """The turn is over.
 
         Args:
             welcomed: works that were welcomed in it, and the state to fill in for each.
+            published: what readers are told of it.
         """
         self._effects = list(self._with_changes(welcomed))
-        return Outcome(self.record, self._effects)
+        return Outcome(self.record, self._effects, published)
 
     def _with_changes(self, welcomed: Iterable[tuple[Life, dict[str, Any]]]) -> Iterator[Effect]:
         """The turn's effects, and what the flow changed: behind what was said to a work before, in front of its next call."""

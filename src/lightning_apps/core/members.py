@@ -57,12 +57,15 @@ class Members:
         self.lineage.came(came)
         for component in came:
             self.adopt(component, binding)
-        self._ledger.record.done += [made(component) for component in came]
+        for entry in map(made, came):
+            self._ledger.record.done.append(entry)
+            self._ledger.shown.came(entry[1], entry[-1][entry[1]])
 
     def go(self, child: Component) -> None:
         """A component left the tree, with everything below it."""
         self._undo.later(self._way_back(child))
         self._ledger.record.done.append(["gone", child.name])
+        self._ledger.shown.went(child.name)
         for component in list(child._lit_walk()):
             self._tree.pop(component.name, None)
             self._schedules.drop(component.name)
@@ -75,6 +78,7 @@ class Members:
         before = flow._lit_children.get(name)
         self._undo.later(lambda: put_structure_back(flow, name, before))
         self._ledger.record.done.append(["structure", flow.name, name, kind])
+        self._ledger.shown.arranged(flow.name, name, bool(kind))
 
     def _expel(self, child: Component, came: list[Component], departed: dict[str, int]) -> None:
         """Components that came did not come after all."""

@@ -24,11 +24,13 @@ class Mirror:
     Attributes:
         version: number of the last thing said to it.
         heard: offset of the last thing heard from it.
+        refused: of what it said last, the changes that were not applied.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.heard = 0
+        self.refused: list[Change] = []
         self._sent: dict[Path, int] = {}
         self._questions: dict[Path, int] = {}
         self.said: list[Changes | Whole] = []  # what it may not have received, in order
@@ -94,7 +96,7 @@ class Mirror:
 
     def absorb(self, component: Component, message: Changed) -> list[Whole]:
         """Apply what the work changed; returns what it has to be asked for."""
-        seen = message.seen
+        seen, self.refused = message.seen, []
         if not self._sent or seen >= self.version:
             self._sent, self._questions = {}, {}
             return [w for change in message.changes if (w := self._fit(component, change)) is not None]
@@ -103,17 +105,21 @@ class Mirror:
         return [w for change in message.changes if (w := self._late(component, change)) is not None]
 
     def _fit(self, component: Component, change: Change) -> Whole | None:
-        return None if component._lit_apply(change) else self._ask(change.path[:1])
+        return None if component._lit_apply(change) else self._refuse(change, change.path[:1])
 
     def _late(self, component: Component, change: Change) -> Whole | None:
         """A change made without knowledge of something that was said meanwhile."""
         listed = _outermost_list(component, change)
         if listed is None or not self._touches(listed):
             return self._fit(component, change)
-        return self._ask(listed)
+        return self._refuse(change, listed)
 
     def _touches(self, path: Path) -> bool:
         return any(path[: len(sent)] == sent or sent[: len(path)] == path for sent in self._sent)
+
+    def _refuse(self, change: Change, path: Path) -> Whole | None:
+        self.refused.append(change)
+        return self._ask(path)
 
     def _ask(self, path: Path) -> Whole | None:
         """Ask for a value again, unless that question is on its way already."""

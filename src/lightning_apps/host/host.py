@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import socket
 import sys
 import tempfile
 import threading
@@ -15,7 +14,7 @@ from typing import Any
 
 from ..base import messages as m
 from ..base.encoding import decode, encode
-from ..base.errors import JournalFull, PortInUse, RunError, StateMismatch
+from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
 from ..base.settings import Settings, colour_wanted, runtime_dir
@@ -38,6 +37,7 @@ from .journal import next_generation, open_journal
 from .provenance import Provenance
 from .run_folder import RunFolder
 from .slow import SlowTurns
+from .web import Web
 
 TAIL = 16 << 20  # bytes of records after which a snapshot is worth while
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
@@ -103,6 +103,7 @@ class Host:
         self.hub = Hub(_address(settings, folder), self.pump, self._report, folder.secret(), self.generation)
         self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is)
         self.provenance: Provenance | None = None
+        self.web: Web | None = None
         self.exit_code: int | None = None
         self.signal = ""
         self._unread = 0
@@ -118,7 +119,8 @@ class Host:
         restore = signals.install(self._on_signal)
         UNBOUND.app_runs = True
         try:
-            self._check_port()
+            if self.settings.with_server:
+                self.web = Web(self.app, self.settings, self.folder, self.log, self.generation, self.pump.put)
             self.coordinator = Coordinator(self.app.root, self._options())
             if isinstance(self.engine, InlineEngine):
                 self.engine.use(self._thread_for)
@@ -155,6 +157,8 @@ class Host:
         self._kept = self.coordinator.turn
         first_state.keep(self.folder, self.coordinator)
         self.provenance = Provenance(self.folder, self.generation)
+        if self.web is not None and self.exit_code is None:
+            self.web.open(self.coordinator.show_all())
         while self.exit_code is None:
             self.turn()
 
@@ -236,6 +240,8 @@ class Host:
         for event in events:
             if isinstance(event, m.Said):
                 self.hub.recorded(event)
+        if self.web is not None:
+            self.web.publish(outcome.published, self.app.stage)
 
     def _write(self, write: Callable[[], None]) -> None:
         """A turn that cannot be recorded has no effect: the flow waits, works go on."""
@@ -314,7 +320,8 @@ class Host:
         self.engine.stop(effect.place, self.settings.grace)
 
     def _reply(self, effect: m.Reply) -> None:
-        self.control.answer(effect.id, effect.error)
+        if self.web is None or not self.web.answer(effect):
+            self.control.answer(effect.id, effect.error)
 
     def _is_work(self, name: str) -> bool:
         return name in self.coordinator.crew.lives
@@ -359,17 +366,6 @@ class Host:
             """The kernel gives another."""
         self._ports.add(port)
         return port
-
-    def _check_port(self) -> None:
-        if self.settings.port is not None and self.settings.with_server:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((self.settings.host, self.settings.port))
-                except OSError as error:
-                    raise PortInUse(
-                        f"The port {self.settings.port} that was asked for cannot be used: {error.strerror}."
-                    ) from None
 
     def _thread_for(self, order: Placement) -> Threaded:
         """A worker in a thread; its work is another object than the flow's."""
@@ -426,11 +422,15 @@ class Host:
             self.log.error(f"{error} What works said at the end of the app is not kept.")
             return
         self._kept = turn
+        if self.web is not None:
+            self.web.publish(outcome.published, self.app.stage)
         for effect in outcome.effects:
             if isinstance(effect, m.Send):
                 self._send(effect)
 
     def _let_go(self) -> None:
+        if self.web is not None:
+            self.web.close()
         self.hub.close()
         self.control.close()
         if self.provenance is not None:

@@ -1,0 +1,203 @@
+"""The host's web: a port that listens from the start, and a thread that serves it from the first connection on.
+
+Until somebody connects nothing of the web is imported; what is published is kept, and taken in now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..base.errors import PortInUse
+from ..base.log import Log
+from ..base.messages import Event, Reply
+from ..base.published import Published
+from ..base.settings import Settings
+from ..model.app import LightningApp
+from ..web.access import Access
+from ..web.board import Board
+from ..web.postbox import Postbox
+from .run_folder import RunFolder, write_json
+
+USUAL = 7501
+FILE = "web.json"
+BACKLOG = 2048
+GOODBYE = 3.0  # seconds that its thread has to end
+
+
+class Entry(msgspec.Struct):
+    """Where a run is served, for the next host of it and for other terminals."""
+
+    host: str
+    port: int
+
+
+class Web:
+    """Bound and listening as soon as it is made.
+
+    Args:
+        put: gives an event to the flow's thread; may be called from any.
+
+    Attributes:
+        address: "http://127.0.0.1:7501".
+        extra: what other parts of the host hand to their own routes.
+
+    Raises:
+        PortInUse: the port that was asked for is taken.
+    """
+
+    def __init__(
+        self,
+        app: LightningApp,
+        settings: Settings,
+        folder: RunFolder,
+        log: Log,
+        generation: int,
+        put: Callable[[Event], None],
+    ) -> None:
+        self._app, self._settings, self._folder, self._log, self._put = app, settings, folder, log, put
+        self._socket = _listen(settings, folder)
+        self.port: int = self._socket.getsockname()[1]
+        self.address = f"http://{_shown(settings.host)}:{self.port}"
+        self.extra: dict[str, Any] = {}
+        self._postbox = Postbox()
+        self._board = Board(self._postbox.items, generation)
+        self._stage = ""
+        self._service: Any = None
+        self._closed = False
+        self._wake_out, self._wake_in = os.pipe()
+        for end in (self._wake_out, self._wake_in):
+            os.set_blocking(end, False)
+        self._thread = threading.Thread(target=self._run, name="lightning-web", daemon=True)
+
+    # -- the flow's thread ---------------------------------------------------------------------------------
+
+    def open(self, whole: Published) -> None:
+        """Begin to serve, now that there is something to show."""
+        self.publish(whole, self._app.stage)
+        self._postbox.wake = self._nudge
+        self._thread.start()
+        self._log.info(f"Your app has started. View it in your browser: {self.address}/view")
+
+    def publish(self, published: Published | None, stage: str) -> None:
+        """After a turn: what readers will see."""
+        if stage != self._stage:
+            self._stage = stage
+            self._postbox.put(stage)
+        if published is not None:
+            self._postbox.put(published)
+
+    def answer(self, reply: Reply) -> bool:
+        """Whether it was the web that had asked; it is told."""
+        if self._service is None or not reply.id.startswith("web "):
+            return False
+        self._service.desk.answer(reply)
+        return True
+
+    def close(self) -> None:
+        """Let go of everything; answers under way are finished."""
+        self._closed = True
+        if self._service is not None:
+            self._service.stop()
+        self._nudge()
+        if self._thread.is_alive():
+            self._thread.join(GOODBYE)
+        self._socket.close()
+        os.close(self._wake_in)
+        os.close(self._wake_out)
+
+    def _nudge(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_in, b".")
+
+    # -- its own thread ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._until_somebody_comes()
+        if self._closed:
+            return
+        try:
+            module = importlib.import_module("lightning_apps.web.serve")  # takes long, so only now
+        except ImportError as error:
+            self._log.error(
+                f"The app cannot be served: {error}. Install what is missing with: pip install lightning-apps"
+            )
+            return
+        access = Access(self._settings.host)
+        service = module.Service(
+            self._app, self._settings, self._log, self._board, self._postbox, self._put, access,
+            self._folder.path, self.address, self.extra,
+        )  # fmt: skip
+        self._service = service
+        if self._closed:
+            service.stop()
+        service.run(self._socket, lambda: None)
+
+    def _until_somebody_comes(self) -> None:
+        poll = select.poll()
+        poll.register(self._socket.fileno(), select.POLLIN)
+        poll.register(self._wake_out, select.POLLIN)
+        while not self._closed:
+            ready = [descriptor for descriptor, _ in poll.poll()]
+            if self._socket.fileno() in ready:
+                return
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_out, 4096)
+            self._postbox.heard()
+            self._board.catch_up()
+
+
+def _shown(host: str) -> str:
+    """An address as it stands in a URL that this machine's browser can open."""
+    if host in ("0.0.0.0", ""):
+        return "127.0.0.1"
+    return "[::1]" if host == "::" else f"[{host}]" if ":" in host else host
+
+
+def _listen(settings: Settings, folder: RunFolder) -> socket.socket:
+    """The port that was asked for, or the one that an earlier host of this run had, or the usual one, or any."""
+    path = os.path.join(folder.path, FILE)
+    former = _former(path, settings.host)
+    wanted = {None: [former, USUAL, 0], 0: [former, 0]}.get(settings.port, [settings.port])
+    error: OSError | None = None
+    for port in dict.fromkeys(port for port in wanted if port is not None):
+        try:
+            bound = _bind(settings.host, port)
+        except OSError as failure:
+            error = failure
+            continue
+        write_json(path, Entry(settings.host, bound.getsockname()[1]))
+        return bound
+    where = f"{settings.host}:{settings.port}" if settings.port else settings.host
+    raise PortInUse(f"The app cannot be served on {where}: {error.strerror if error else 'no such address'}.")
+
+
+def _former(path: str, host: str) -> int | None:
+    try:
+        with open(path, "rb") as file:
+            entry = msgspec.json.decode(file.read(), type=Entry)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return entry.port if entry.host == host else None
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+        bound.setblocking(False)
+    except OSError:
+        bound.close()
+        raise
+    return bound

@@ -1,0 +1,42 @@
+"""What every group of routes is given.  Knows nothing of routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.log import Log
+from ..base.settings import Settings
+from ..model.app import LightningApp
+from ..ports import Desk
+from .access import Access
+from .board import Board
+
+
+class Context:
+    """One for a server.
+
+    Attributes:
+        app: for what never changes while it runs (its info, its classes); its state is on the board.
+        board: to read; call `board.catch_up()` before.
+        desk: to ask the flow's thread.
+        access: who may enter.
+        folder: the run's folder.
+        address: "http://127.0.0.1:7501".
+        extra: what other parts of the host hand to their own routes, by name.
+    """
+
+    def __init__(
+        self,
+        app: LightningApp,
+        settings: Settings,
+        log: Log,
+        board: Board,
+        desk: Desk,
+        access: Access,
+        folder: str,
+        address: str,
+        extra: dict[str, Any],
+    ) -> None:
+        self.app, self.settings, self.log = app, settings, log
+        self.board, self.desk, self.access = board, desk, access
+        self.folder, self.address, self.extra = folder, address, extra

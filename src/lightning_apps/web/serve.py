@@ -1,0 +1,77 @@
+"""Begins to serve an app: everything that takes long to import is behind this module.  Knows nothing of the host."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from ..base.log import Log
+from ..base.messages import Event
+from ..base.settings import Settings
+from ..model.app import LightningApp
+from .access import Access
+from .app import build
+from .board import Board
+from .context import Context
+from .desk import WebDesk
+from .postbox import Postbox
+from .server import Server, new_loop
+
+
+class Service:
+    """The web of one host, on one thread: `run` it there.
+
+    Args:
+        put: gives an event to the flow's thread.
+    """
+
+    def __init__(
+        self,
+        app: LightningApp,
+        settings: Settings,
+        log: Log,
+        board: Board,
+        postbox: Postbox,
+        put: Callable[[Event], None],
+        access: Access,
+        folder: str,
+        address: str,
+        extra: dict[str, Any],
+    ) -> None:
+        self._loop, self._postbox, self._board = new_loop(), postbox, board
+        asyncio.set_event_loop(self._loop)
+        self.desk = WebDesk(put, self._loop)
+        self.context = Context(app, settings, log, board, self.desk, access, folder, address, extra)
+        self._server: Server | None = None
+        self._stopped = False
+
+    def run(self, listening: socket.socket, opened: Callable[[], None]) -> None:
+        """Serve until `stop`."""
+        try:
+            self._loop.run_until_complete(self._serve(listening, opened))
+        finally:
+            self._loop.close()
+
+    async def _serve(self, listening: socket.socket, opened: Callable[[], None]) -> None:
+        self._server = Server(build(self.context), listening, self._loop)
+        self._postbox.wake = self._wake
+        self._news()
+        if self._stopped:
+            self._server.stop()
+        await self._server.serve(opened)
+
+    def _wake(self) -> None:
+        self._loop.call_soon_threadsafe(self._news)
+
+    def _news(self) -> None:
+        self._postbox.heard()
+        self._board.catch_up()
+
+    def stop(self) -> None:
+        """From any thread: end; requests that wait for the flow fail."""
+        self._stopped = True
+        if self._server is not None:
+            self._loop.call_soon_threadsafe(self.desk.close)
+            self._server.stop()
