@@ -66,6 +66,11 @@ class Running:
     def run(self, order: m.Run) -> None:
         """One call, from its first status to its last."""
         self.take(order)
+        self.go_on(order)
+
+    def go_on(self, order: m.Run) -> None:
+        """Run the call that `take` has begun, to its last status."""
+        self.current = order
         try:
             self._hearing.settle_in()
             args, kwargs = pickle.loads(order.arguments)

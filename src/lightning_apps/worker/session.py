@@ -129,6 +129,10 @@ class Session:
         """For whoever plays the work: a call begins."""
         self._running.take(order)
 
+    def go_on(self, order: m.Run) -> None:
+        """For whoever played the work so far: run the call that was taken."""
+        self._running.go_on(order)
+
     def give(self, value: Any = None, error: BaseException | None = None) -> None:
         """For whoever plays the work: the call under way ends with a value, or with an exception."""
         self._running.give(value, error)

@@ -1,0 +1,1 @@
+"""The test kit: whole apps in memory, without processes, threads or sleeps."""
