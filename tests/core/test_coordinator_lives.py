@@ -244,3 +244,21 @@ def test_a_name_given_again_gets_placements_that_only_grow():
 
     assert of(effects, m.Stop)[0].place == "root.w@1"
     assert [place.place for place in of(effects, m.Place)] == ["root.w@2"]
+
+
+@pytest.mark.parametrize("interruptible", [False, True])
+def test_a_process_that_got_sigterm_takes_no_other_call_and_its_work_gets_a_new_one(interruptible):
+    compute = L.CloudCompute(interruptible=interruptible)
+    talk = started(Work(parallel=True, cloud_compute=compute), lambda flow: flow.w.run(flow.n))
+    old = talk.place("w")
+
+    effects = talk.tell(talk.moved("w", "stopped"))
+    talk.root.n = 1
+    effects += talk.settle()
+    assert not of(effects, m.Run)
+    assert not of(effects, m.Place)
+
+    effects = talk.tell(m.Exited(old, 0))
+    assert [place.work for place in of(effects, m.Place)] == ["root.w"]
+    assert talk.place("w") != old
+    assert of(talk.arrive("w"), m.Run)

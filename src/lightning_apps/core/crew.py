@@ -263,9 +263,8 @@ class Crew:
         self._waiting.pop(life.name, None)
         if event.lost:
             self._lost(life)
-        elif not (expected or life.preempted):
+        elif not expected:
             self._died(life, event, was_ready)
-        life.preempted = False
         life.wanted = life.wanted and life.bare[-1:] != [] and life.bare[-1].stage == Stage.PENDING
         self.see_to(life)
         return True
@@ -334,7 +333,7 @@ class Crew:
 
     def _preempted(self, life: Life, call: Call) -> None:
         """SIGTERM came from outside: an interruptible work's call is made again elsewhere, another's is stopped."""
-        life.preempted, call.deadline = True, 0.0
+        life.phase, call.deadline = LEAVING, 0.0  # it ends by itself, and takes no other call
         if getattr(life.work.cloud_compute, "interruptible", False):
             life.calls.put_back(call, self.now, reason=WorkStopReasons.SIGTERM_SIGNAL_HANDLER)
             return

@@ -16,7 +16,7 @@ from .mirror import Mirror
 NOWHERE, PLACING, ATTACHED, LEAVING = "nowhere", "placing", "attached", "leaving"
 
 KEPT = (
-    "place", "pid", "began", "placements", "phase", "ready", "wanted", "released", "delete", "preempted", "tracking", "waits_for",
+    "place", "pid", "began", "placements", "phase", "ready", "wanted", "released", "delete", "tracking", "waits_for",
     "pending_reason", "idle_since", "offered_port", "base", "bare", "held",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ class Life:
         self.offered_port = 0
         self.held: list[Any] = []  # words of its worker that wait for the answer to a question
         self.base: dict[str, Any] = {}  # attributes as they were when the attempt under way began
-        self.tracking = self.preempted = False
+        self.tracking = False
         self.bare: list[WorkStatus] = []  # statuses while no call was ever asked for, or after a stop without one
 
     @property

@@ -205,7 +205,7 @@ def _part(coordinator: Coordinator, life: Life, now: float) -> None:
     if call is not None:
         call.deadline = 0.0
         life.calls.put_back(call, now, RESUMED)
-    life.held, life.preempted, life.tracking = [], False, False
+    life.held, life.tracking = [], False
     life.gone()
 
 
