@@ -28,7 +28,7 @@ from ..worker.surroundings import LOAD_LOG, output_to
 from . import zygote
 from .host import Host
 from .keeper import Keeper
-from .loader import load_app
+from .loader import load_app, loaded_app
 from .run_folder import RunFolder, of_settings
 from .starter import Child
 from .zygote import Bodies
@@ -76,30 +76,40 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
     return Keeper(bodies, settings, log, folder.logs, None).run()
 
 
-def run_app(app: LightningApp, host: RunsApp = run_host, **options: Any) -> int:
+def run_app(app: LightningApp, /, **options: Any) -> int:
     """Run an app within this process, which is its host; the exit code.  Leaves the process as it was.
 
     Args:
         app: the app; its flows can be looked at afterwards.
-        host: what runs it.
-        options: settings by name.
+        options: settings by name; `host` is the server's address.
     """
     settings = all_settings.load(**options)
     _check(settings)
     with _surroundings(settings):
-        folder = of_settings(settings, _main_file(), sys.argv)
-        if settings.engine == "inline":
-            folder.write_host()
-            return host(app, settings, InlineEngine(settings), folder, _log(settings))
-        if not zygote.safe_to_fork():
-            settings = msgspec.structs.replace(settings, start_method="spawn")
-        channel, keeper = _fork_keeper(app, settings, folder)
-        try:
-            return _with_local(host, app, channel, settings, folder, keeper, embedded=True)
-        finally:
-            channel.close()
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(keeper, 0)
+        return _run_here(app, settings, _main_file(), run_host)
+
+
+def run_file_here(path: str, settings: Settings, host: RunsApp = run_host) -> int:
+    """As `run_file`, within this process, which is left as it was: for tests."""
+    _check(settings)
+    with _surroundings(settings), loaded_app(path, settings.argv) as app:
+        return _run_here(app, settings, path, host)
+
+
+def _run_here(app: LightningApp, settings: Settings, file: str, host: RunsApp) -> int:
+    folder = of_settings(settings, file, sys.argv)
+    if settings.engine == "inline":
+        folder.write_host()
+        return host(app, settings, InlineEngine(settings), folder, _log(settings))
+    if not zygote.safe_to_fork():
+        settings = msgspec.structs.replace(settings, start_method="spawn")
+    channel, keeper = _fork_keeper(app, settings, folder)
+    try:
+        return _with_local(host, app, channel, settings, folder, keeper, embedded=True)
+    finally:
+        channel.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(keeper, 0)
 
 
 def _print_by_line() -> None:

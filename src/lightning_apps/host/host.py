@@ -132,7 +132,7 @@ class Host:
             try:
                 self._end()
             finally:
-                UNBOUND.app_runs = False
+                UNBOUND.app_runs, self.app._turn = False, None
                 restore()
         return self.exit_code or 0
 
@@ -159,8 +159,14 @@ class Host:
         self.provenance = Provenance(self.folder, self.generation)
         if self.web is not None and self.exit_code is None:
             self.web.open(self.coordinator.show_all())
+        self.app._turn = self._once
         while self.exit_code is None:
-            self.turn()
+            if self.app._ran_once() and self.exit_code is None:
+                self._exit(m.Exit(0, ""))
+
+    def _once(self) -> bool:
+        self.turn()
+        return self.exit_code is not None
 
     def _begin(self) -> Outcome:
         """The first turn of a new run, or where an earlier host of this one left off."""
@@ -213,12 +219,13 @@ class Host:
         return None
 
     def _patience(self) -> float | None:
-        wake_at = self.coordinator.wake_at
+        wake_at, longest = self.coordinator.wake_at, self.app.longest_wait
         if wake_at is not None:
-            return max(0.0, wake_at - self.clock.wall())
+            left = max(0.0, wake_at - self.clock.wall())
+            return left if longest is None else min(left, longest)
         if not self._told_idle and not self.coordinator.crew.places:
             self._tell_idle()
-        return None
+        return longest
 
     def _tell_idle(self) -> None:
         """On a terminal only: an app that has nothing to do looks as if it hung."""

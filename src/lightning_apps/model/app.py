@@ -66,6 +66,7 @@ class LightningApp:
     current: ClassVar[LightningApp | None] = None
     loading: ClassVar[bool] = False
     runner: ClassVar[Callable[..., int] | None] = None
+    longest_wait: ClassVar[float | None] = None  # seconds after which `run_once` comes back even if nothing happened
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class LightningApp:
         self.info, self.root_path, self.tick = info, root_path, tick
         self.stage = AppStage.RUNNING
         self.exit_code: int | None = None
+        self._turn: Callable[[], bool] | None = None  # given by whoever runs the app
         LightningApp.current = self
 
     def run(self, **options: Any) -> int:
@@ -101,6 +103,26 @@ class LightningApp:
                 "Import the app's classes through `import lightning as L` (or lightning_apps) to run an app from Python."
             )
         return type(self).__dict__.get("runner", LightningApp.runner)(self, **options)  # type: ignore[no-any-return]
+
+    def run_once(self) -> bool:
+        """One turn: wait until something happens, take it in, run the flow.  Called again and again while the app runs.
+
+        Override it to look on, in tests mostly; one that returns True ends the app with exit code 0.
+
+        Returns:
+            Whether the app is over.
+
+        Raises:
+            WrongPlace: (RuntimeError) the app is not being run.
+        """
+        if self._turn is None:
+            raise WrongPlace("run_once() is called by what runs the app: use app.run(), or AppTest in a test.")
+        return self._turn()
+
+    def _ran_once(self) -> bool:
+        """`run_once`, where older overrides return a tuple, or nothing."""
+        done: Any = self.run_once()
+        return bool(done[0] if isinstance(done, tuple) else done)
 
     # -- the tree ------------------------------------------------------------------------------------------
 
