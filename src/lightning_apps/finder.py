@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ALIASES = {
     "lightning_app": "lightning.app",
     "lightning.api": "lightning.app.api",
+    "lightning.cli": "lightning.app.cli",
     "lightning.components": "lightning.app.components",
     "lightning.frontend": "lightning.app.frontend",
     "lightning.runners": "lightning.app.runners",

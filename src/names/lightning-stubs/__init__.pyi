@@ -18,6 +18,7 @@ from .app import frontend as frontend
 from .app import runners as runners
 from .app import storage as storage
 from .app import structures as structures
+from .app import testing as testing
 from .app import utilities as utilities
 
 __version__: str

@@ -12,11 +12,13 @@ from lightning_apps.model.work import LightningWork
 
 if TYPE_CHECKING:
     from . import api as api
+    from . import cli as cli
     from . import core as core
     from . import frontend as frontend
     from . import runners as runners
     from . import storage as storage
     from . import structures as structures
+    from . import testing as testing
     from . import utilities as utilities
 else:
     __getattr__ = submodules(__name__)
