@@ -284,11 +284,7 @@ def fork(settings: Settings, source: RunFolder, turn: int) -> RunFolder:
         origin = {"run": source.id, "turn": turn}
         write_json(os.path.join(folder.path, "app.json"), {**told, "forked_from": origin})
         journal = SqliteJournal(folder.journal)
-        snapshot = history.snapshot(turn)
-        if snapshot is not None:
-            journal.keep_snapshot(*snapshot)
-        for record in history.records(snapshot[0] + 1 if snapshot else 0, turn):
-            journal.append(record)
+        journal.take_over(history.kept(turn))
         journal.set("ended", "")  # whatever the other came to
         journal.close()
     for begun, data in first_state.kept(source.path).items():

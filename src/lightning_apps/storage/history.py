@@ -13,6 +13,7 @@ import msgspec
 from ..base.encoding import ext_hook
 from ..base.errors import JournalDamaged, RunError
 from ..base.messages import Record
+from .reading import Kept, oldest, read
 
 _decode = msgspec.msgpack.Decoder(Record, ext_hook=ext_hook)
 ALL = 1 << 62
@@ -59,11 +60,11 @@ class History:
 
     def oldest(self) -> int:
         """The oldest turn whose state can be told; 0: all are there from the beginning."""
-        snapshot = self._db.execute("select min(n) from snapshots").fetchone()[0]
-        turn = self._db.execute("select min(n) from turns").fetchone()[0]
-        if snapshot is None or (turn is not None and turn <= snapshot):
-            return 0
-        return int(snapshot)
+        return oldest(self._db)
+
+    def kept(self, until: int = ALL) -> Kept:
+        """The newest good snapshot up to a turn, with its parts, and every good row from there to that turn, as they are stored."""
+        return read(self._db, until)
 
     def turn_at(self, at: float) -> int:
         """The last turn up to a wall time, 0 if there is none."""

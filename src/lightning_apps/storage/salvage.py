@@ -8,7 +8,8 @@ import shutil
 import sqlite3
 
 from ..base.errors import JournalDamaged, JournalFull
-from .journal import WINDOW_BYTES, WINDOW_TURNS, Kept, SqliteJournal, read, written_in
+from .journal import WINDOW_BYTES, WINDOW_TURNS, SqliteJournal
+from .reading import Kept, read, written_in
 
 TAILS = ("-wal", "-shm")
 
