@@ -22,7 +22,7 @@ from lightning_apps.core.coordinator import Coordinator
 from lightning_apps.storage.journal import SqliteJournal
 from lightning_apps.wire.codec import dump, load_from_worker
 
-Write = Callable[[m.Record], None]
+Write = Callable[[m.Record, bool], None]
 
 
 class Work(L.LightningWork):
@@ -52,7 +52,7 @@ class Loop:
         self.commit(self.coordinator.begin(time.time()))
 
     def commit(self, outcome: m.Outcome) -> None:
-        self.write(outcome.record)
+        self.write(outcome.record, not outcome.effects)  # as a host does
         for effect in outcome.effects:
             if isinstance(effect, m.Place):
                 self.place = effect.place
@@ -138,7 +138,7 @@ def main() -> None:
         profile(options.calls)
         return
     for turns in (1, 2):
-        plain = best(lambda path: lambda record: None, options.calls, turns)
+        plain = best(lambda path: lambda record, later: None, options.calls, turns)
         durable = best(lambda path: SqliteJournal(path).append, options.calls, turns)
         fsync = best(lambda path: SqliteJournal(path, "fsync").append, min(options.calls, 500), turns)
         added = 1e6 * (1 / durable - 1 / plain)

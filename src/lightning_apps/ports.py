@@ -112,8 +112,11 @@ class Engine(Protocol):
 class Journal(Protocol):
     """Where records go before their effects happen."""
 
-    def append(self, record: Record) -> None:
-        """Keep one turn's record; returns when it is kept."""
+    def append(self, record: Record, later: bool = False) -> None:
+        """Keep one turn's record; returns when it is kept, or with `later` at once: it is kept with the next, or by `flush`."""
+
+    def flush(self) -> None:
+        """Keep what was put off."""
 
     def close(self) -> None: ...
 

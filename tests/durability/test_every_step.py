@@ -62,7 +62,12 @@ def disturbed(plan: At, after: After, expected: dict[str, Any], **how: Any) -> N
         raise AssertionError(f"after the host's death at {plan.died} of {how}: {error}") from error
 
 
-HOWS = [{"batch": batch, "snapshots": snapshots} for batch in (True, False) for snapshots in (0, 7)]
+HOWS = [
+    {"batch": batch, "snapshots": snapshots, "together": together}
+    for batch in (True, False)
+    for snapshots in (0, 7)
+    for together in (0, 4)
+]
 
 
 @pytest.mark.parametrize("how", HOWS, ids=str)
@@ -99,6 +104,15 @@ def test_the_host_dies_anywhere_in_a_run_with_snapshots(fate: str) -> None:
 
     for point in range(1 + list(FATES).index(fate), points + 1, 7):
         disturbed(At(point), FATES[fate], expected, snapshots=7)
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_the_host_dies_anywhere_while_turns_wait_to_be_recorded_together(fate: str) -> None:
+    how = {"snapshots": 5, "together": 4}
+    points, expected = undisturbed(**how)
+
+    for point in range(1 + list(FATES).index(fate), points + 1, 5):
+        disturbed(At(point), FATES[fate], expected, **how)
 
 
 @pytest.mark.slow

@@ -28,11 +28,11 @@ class Tight(MemoryJournal):
         super().__init__()
         self.tries, self.refused = tries, 0
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, later: bool = False) -> None:
         if not record.empty and self.turns >= 4 and self.refused < self.tries:
             self.refused += 1
             raise JournalFull("The journal /disk/journal.db cannot be written: database or disk is full.")
-        super().append(record)
+        super().append(record, later)
 
 
 class Once(L.LightningWork):

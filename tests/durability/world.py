@@ -183,6 +183,7 @@ class World:
         plan: called with the name of the point; raises HostDied to let the host die there.
         batch: whether a turn takes everything that is there, or one event.
         snapshots: turns between snapshots, 0 for none.
+        together: whether turns that ask for nothing wait to be recorded with the next, as they do in a host; at most so many.
     """
 
     def __init__(
@@ -191,8 +192,10 @@ class World:
         plan: Callable[[str], None] = lambda name: None,
         batch: bool = True,
         snapshots: int = 0,
+        together: int = 0,
     ) -> None:
-        self.build, self.plan, self.batch, self.snapshots = root, plan, batch, snapshots
+        self.build, self.plan, self.batch, self.snapshots, self.together = root, plan, batch, snapshots, together
+        self.waiting: list[tuple[Outcome, list[Event]]] = []  # turns that are not recorded yet
         self.now = 1_700_000_000.0
         self.disk: list[bytes] = []
         self.snapshot: tuple[int, bytes] | None = None
@@ -220,7 +223,7 @@ class World:
                         return self._finish()
                 raise AssertionError(f"the app hangs: {self._where()}")
             except HostDied:
-                self.host, self.inbox, self.exit = None, [], None
+                self.host, self.inbox, self.exit, self.waiting = None, [], None, []
                 after_death(self)
         return None
 
@@ -259,6 +262,7 @@ class World:
         events, self.inbox = (self.inbox, []) if self.batch else (self.inbox[:1], self.inbox[1:])
         wake_at = self.host.wake_at
         if not events and not moved and not any(worker.to_host for worker in self.workers.values()):
+            self._acknowledge(self._record())
             if wake_at is None:
                 raise AssertionError(f"nothing will ever happen: {self._where()}")
             self.now = max(self.now, wake_at)
@@ -280,13 +284,25 @@ class World:
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
         self.plan("turn")
-        if not outcome.record.empty:
-            self.disk.append(msgspec.msgpack.encode(outcome.record))
-            self._note_successes(outcome.record)
-            self.plan("recorded")
+        self.waiting.append((outcome, events))
+        heard = self._record() if outcome.effects or len(self.waiting) > self.together else []
         for effect in outcome.effects:
             self._perform(effect)
             self.plan(type(effect).__name__)
+        self._acknowledge(heard)
+
+    def _record(self) -> list[Event]:
+        """What waits is on the disk, all of it or nothing; what was heard in it."""
+        waiting, self.waiting = self.waiting, []
+        records = [outcome.record for outcome, _ in waiting if not outcome.record.empty]
+        self.disk += [msgspec.msgpack.encode(record) for record in records]
+        for record in records:
+            self._note_successes(record)
+        if records:
+            self.plan("recorded")
+        return [event for _, events in waiting for event in events]
+
+    def _acknowledge(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, m.Said):
                 self._recorded(event)
@@ -297,7 +313,7 @@ class World:
                 self.history.append(("success", name, rest[0], rest[2]))
 
     def _keep_snapshot(self) -> None:
-        if self.snapshots and len(self.disk) % self.snapshots == 0 and self.host is not None:
+        if self.snapshots and len(self.disk) % self.snapshots == 0 and self.host is not None and not self.waiting:
             self.snapshot = (len(self.disk), encode(self.host.snapshot()))
             self.plan("snapshot")
 

@@ -285,3 +285,138 @@ def test_rows_say_their_turn_and_time_for_others_to_look_up(path: str) -> None:
 
     with sqlite3.connect(path) as db:
         assert db.execute("select n, at from turns").fetchall() == [(3, 1003.0)]
+
+
+def test_turns_that_may_wait_are_kept_with_the_next_that_may_not(path: str) -> None:
+    journal, other = SqliteJournal(path), SqliteJournal(path)
+
+    journal.append(record(1), later=True)
+    journal.append(record(2), later=True)
+    before = turns(other)
+    journal.append(record(3))
+
+    assert (before, turns(other)) == ((None, []), (None, [1, 2, 3]))
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 31])
+def test_turns_that_wait_are_kept_when_that_is_asked_for(path: str, count: int) -> None:
+    journal, other = SqliteJournal(path), SqliteJournal(path)
+    for turn in range(1, count + 1):
+        journal.append(record(turn), later=True)
+
+    before = turns(other)
+    journal.flush()
+
+    assert (before, turns(other)) == ((None, []), (None, list(range(1, count + 1))))
+
+
+def test_many_turns_or_large_ones_do_not_wait(path: str) -> None:
+    journal, other = SqliteJournal(path), SqliteJournal(path)
+
+    for turn in range(1, 41):
+        journal.append(record(turn), later=True)
+    many = turns(other)[1]
+    journal.append(record(41, 1 << 20), later=True)
+
+    assert len(many) >= 30 and turns(other)[1][-1] == 41
+
+
+def test_turns_that_wait_and_find_no_room_are_all_kept_later(small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(bytes(300_000))
+    journal, turn = SqliteJournal(str(small_disk / "journal.db")), 0
+    with pytest.raises(JournalFull):
+        while True:
+            journal.append(record(turn + 1, 5000))
+            turn += 1
+    journal.append(record(turn + 1, 5000), later=True)
+    with pytest.raises(JournalFull):
+        journal.append(record(turn + 2, 5000))
+    with pytest.raises(JournalFull):
+        journal.flush()
+
+    (small_disk / "ballast").unlink()
+    journal.append(record(turn + 2, 5000))
+
+    assert turns(journal) == (None, list(range(1, turn + 3)))
+    journal.close()
+
+
+def test_what_waits_is_kept_when_the_journal_is_closed(path: str) -> None:
+    journal = SqliteJournal(path)
+    journal.append(record(1), later=True)
+
+    journal.close()
+
+    assert turns(SqliteJournal(path)) == (None, [1])
+
+
+def test_parts_belong_to_their_snapshot_and_those_before_it(path: str) -> None:
+    journal = SqliteJournal(path)
+    for turn, parts in [(2, {"a": (True, b"1")}), (4, {"a": (False, b"2"), "b": (True, b"x")}), (6, {"a": (True, b"3")})]:
+        journal.append(record(turn))
+        journal.keep_snapshot(turn, 1.0, b"%d" % turn, parts)
+
+    assert journal.load_all(3)[:2] == (b"2", {"a": [(2, b"1")]})
+    assert journal.load_all(5)[:2] == (b"4", {"a": [(2, b"1"), (4, b"2")], "b": [(4, b"x")]})
+    journal.close()
+    again = SqliteJournal(path)
+    again.keep_snapshot(7, 1.0, b"7", {"a": (False, b"4")})
+    assert again.load_all()[:2] == (b"7", {"a": [(6, b"3"), (7, b"4")], "b": [(4, b"x")]})
+
+
+@pytest.mark.parametrize(
+    "damage", ["delete from parts where n = 4", "delete from parts where n = 2", "update parts set data = x'00' where n = 4"]
+)
+def test_a_snapshot_whose_parts_are_damaged_is_not_taken(path: str, damage: str) -> None:
+    journal = SqliteJournal(path)
+    for turn in range(1, 6):
+        journal.append(record(turn))
+        if turn in (2, 4):
+            journal.keep_snapshot(turn, 1.0, b"%d" % turn, {"a": (False, b"part %d" % turn)})
+    journal.close()
+    with sqlite3.connect(path) as db:
+        db.execute(damage)
+
+    snapshot, _, records = SqliteJournal(path).load_all()
+
+    first = 1 if "n = 2" in damage else 3
+    assert (snapshot, [each.turn for each in records]) == (None if first == 1 else b"2", list(range(first, 6)))
+
+
+def test_parts_that_were_replaced_go_with_the_snapshots_that_needed_them(path: str) -> None:
+    journal = SqliteJournal(path, window_turns=10)
+    for turn in range(1, 101):
+        journal.append(record(turn))
+        if turn % 5 == 0:
+            journal.keep_snapshot(turn, 1.0, b"%d" % turn, {"a": (turn % 20 == 0, b"part %d" % turn)})
+
+    assert [turn for turn, _ in journal.load_all()[1]["a"]] == [100]
+    assert [turn for turn, _ in journal.load_all(97)[1]["a"]] == [80, 85, 90, 95]
+    with sqlite3.connect(path) as db:
+        assert db.execute("select min(n) from parts").fetchone() == (80,)
+
+
+def test_turns_before_the_window_are_not_told_of_while_they_are_still_there(path: str) -> None:
+    journal = SqliteJournal(path, window_turns=10)
+    for turn in range(1, 2001):
+        journal.append(record(turn), later=True)
+    for turn in (2000, 2010, 2020):
+        journal.append(record(turn + 1))
+        journal.keep_snapshot(turn + 1, 1.0, b"%d" % turn)
+
+    with sqlite3.connect(path) as db:
+        assert db.execute("select min(n) from turns").fetchone()[0] < journal.oldest_turn() == 2011
+    assert turns(journal, 1990) == (None, []) and turns(journal)[0] == b"2020"
+    for turn in range(2030, 2040):
+        journal.append(record(turn))
+    with sqlite3.connect(path) as db:
+        assert db.execute("select min(n) from turns").fetchone()[0] == 2021
+
+
+def test_a_journal_of_an_older_version_is_refused_by_name(path: str) -> None:
+    journal = SqliteJournal(path)
+    journal.set("format", "1")
+    journal.close()
+
+    with pytest.raises(RunError, match=r"journal\.db was written by an older version .*format 1, .*resume"):
+        SqliteJournal(path)

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..base import messages as m
 from ..base.encoding import decode, encode
@@ -33,7 +33,7 @@ from ..worker.packing import packed, why_not_packed
 from ..worker.process import Threaded
 from . import first_state, signals
 from .control import Control
-from .journal import next_generation, open_journal
+from .journal import Recorder, next_generation, open_journal
 from .provenance import Provenance
 from .run_folder import RunFolder
 from .slow import SlowTurns
@@ -43,6 +43,9 @@ TAIL = 16 << 20  # bytes of records after which a snapshot is worth while
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
 UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+
+
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -95,6 +98,7 @@ class Host:
         self.clock = clock or SystemClock()
         folder.lock()
         self.journal = journal or open_journal(settings, engine, folder)
+        self.recorder = Recorder(self.journal, self.clock.monotonic)
         self.generation = next_generation(self.journal)
         level = "debug" if app.log_level == "debug" else settings.log_level
         self.log = Log(level, settings.log_format, colour_wanted(_is_terminal(sys.stderr)))
@@ -203,6 +207,10 @@ class Host:
         if self.signal:
             self._absorb(events)
             return self._interrupted()
+        if self.recorder.overdue:
+            self._catch_up()
+            if not events and self._too_early():
+                return None
         began = self.clock.monotonic()
         try:
             outcome = self.coordinator.step(events, self.clock.wall())
@@ -219,6 +227,19 @@ class Host:
         return None
 
     def _patience(self) -> float | None:
+        """Seconds until something is to be done even if nothing happens."""
+        patience = self._until_awake()
+        if self.recorder.due is None:
+            return patience
+        left = max(0.0, self.recorder.due - self.clock.monotonic())
+        return left if patience is None else min(left, patience)
+
+    def _too_early(self) -> bool:
+        """Whether there is no reason for a turn yet."""
+        wake_at = self.coordinator.wake_at
+        return wake_at is None or wake_at > self.clock.wall()
+
+    def _until_awake(self) -> float | None:
         wake_at, longest = self.coordinator.wake_at, self.app.longest_wait
         if wake_at is not None:
             left = max(0.0, wake_at - self.clock.wall())
@@ -238,19 +259,30 @@ class Host:
             self.log.once("warning", verdict)
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
-        self._write(lambda: self.journal.append(outcome.record))  # write before act
-        if not (self._progressed or outcome.record.empty):
-            self._progressed = True
-            self.engine.progressed()
+        written = self._write(lambda: self.recorder.take(outcome, events))  # write before act
         for effect in outcome.effects:
             PERFORM[type(effect)](self, effect)
-        for event in events:
-            if isinstance(event, m.Said):
-                self.hub.recorded(event)
-        if self.web is not None:
-            self.web.publish(outcome.published, self.app.stage)
+        if written:
+            self._acknowledge()
 
-    def _write(self, write: Callable[[], None]) -> None:
+    def _catch_up(self) -> None:
+        """Turns that asked for nothing have waited to be written."""
+        self._write(self.recorder.flush)
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """Everything up to here is written: whoever waits for that is told."""
+        for outcome, events in self.recorder.take_written():
+            if not (self._progressed or outcome.record.empty):
+                self._progressed = True
+                self.engine.progressed()
+            for event in events:
+                if isinstance(event, m.Said):
+                    self.hub.recorded(event)
+            if self.web is not None:
+                self.web.publish(outcome.published, self.app.stage)
+
+    def _write(self, write: Callable[[], T]) -> T:
         """A turn that cannot be recorded has no effect: the flow waits, works go on."""
         pause = 0.1
         while True:

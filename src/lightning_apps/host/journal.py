@@ -1,12 +1,13 @@
-"""Which journal a run has, and one in memory, which survives nothing."""
+"""Which journal a run has, one in memory, which survives nothing, and when turns are written.  Does not know how."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from ..base.log import Log
-from ..base.messages import Heard, Record
+from ..base.messages import Event, Heard, Outcome, Record
 from ..base.settings import Settings
 from ..ports import Engine, Journal
 from ..storage.journal import SqliteJournal
@@ -14,6 +15,7 @@ from ..storage.salvage import open_sound
 from .run_folder import RunFolder
 
 KEEP_BYTES = 64 << 20
+MOMENT = 0.01  # seconds that a turn which asked for nothing may wait to be written
 
 
 class MemoryJournal:
@@ -24,7 +26,7 @@ class MemoryJournal:
         self.turns = 0
         self._keep, self._bytes = keep, 0
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, later: bool = False) -> None:
         """Keep one turn's record, unless it changed nothing."""
         if record.empty:
             return
@@ -34,8 +36,62 @@ class MemoryJournal:
         while self._bytes > self._keep and len(self.records) > 1:
             self._bytes -= _size(self.records.popleft())
 
+    def flush(self) -> None:
+        """Nothing to do."""
+
     def close(self) -> None:
         """Nothing to do."""
+
+
+class Recorder:
+    """Has turns written: at once if anything is to be done after them, else with the next, or a moment later.
+
+    Args:
+        journal: where to.
+        monotonic: seconds that only grow.
+
+    Attributes:
+        due: when, on that clock, what waits has to be written; None: nothing waits.
+    """
+
+    def __init__(self, journal: Journal, monotonic: Callable[[], float]) -> None:
+        self._journal, self._monotonic = journal, monotonic
+        self._taken: list[tuple[Outcome, list[Event]]] = []
+        self.due: float | None = None
+
+    def take(self, outcome: Outcome, events: list[Event]) -> bool:
+        """One turn; whether it is written, as it has to be before any of its effects.
+
+        Raises:
+            JournalFull: it was not taken.
+        """
+        later = not outcome.effects
+        self._journal.append(outcome.record, later)
+        self._taken.append((outcome, events))
+        if not later:
+            self.due = None
+        elif self.due is None:
+            self.due = self._monotonic() + MOMENT
+        return not later
+
+    @property
+    def overdue(self) -> bool:
+        """Whether what waits has waited long enough."""
+        return self.due is not None and self._monotonic() >= self.due
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            JournalFull: it could not be.
+        """
+        self._journal.flush()
+        self.due = None
+
+    def take_written(self) -> list[tuple[Outcome, list[Event]]]:
+        """Turns, and what came in with them, that were written since this was last asked; ask only where nothing waits."""
+        taken, self._taken = self._taken, []
+        return taken
 
 
 def _size(record: Record) -> int:

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Mapping
+from itertools import pairwise
 
 import msgspec
 
@@ -95,7 +96,7 @@ class SqliteJournal:
             newest = self._db.execute(query).fetchone()
             snapshots = self._db.execute("select n, length(data) from snapshots order by n").fetchall()
             bounds = [0, *(n for n, _ in snapshots), 1 << 62]
-            sizes = [self._db.execute(between, each).fetchone()[0] for each in zip(bounds, bounds[1:], strict=False)]
+            sizes = [self._db.execute(between, each).fetchone()[0] for each in pairwise(bounds)]
             parts = self._db.execute("select name, sum from parts order by n").fetchall()
             self._oldest = oldest(self._db)
         except sqlite3.Error as error:
