@@ -195,10 +195,10 @@ def test_state_set_on_another_thread_is_refused_naming_appstate():
 class Full(Root):
     """Some of everything that a turn can change."""
 
-    def __init__(self, run: Any = None) -> None:
+    def __init__(self, run: Any = None, cache: bool = True) -> None:
         super().__init__(run)
         self.items, self.table, self.marks, self.point = [1, [2]], {"a": {"b": 1}, "l": [1]}, {1, 2}, Point(1, ["t"])
-        self.a, self.b = Work(parallel=True), Work(parallel=True, start_with_flow=False)
+        self.a, self.b = Work(parallel=True, cache_calls=cache), Work(parallel=True, start_with_flow=False)
         self.later = None
         self.works_list = L.structures.List(Work(), Work())
         self.works_dict = L.structures.Dict(k=Work())
@@ -230,6 +230,8 @@ STEPS: dict[str, Any] = {
     "work state": lambda f: f.a.items.append(1),
     "call a": lambda f: f.a.run(f.n),
     "call b": lambda f: f.b.run("x"),
+    "call a thrice": lambda f: [f.a.run("of three", f.n, number) for number in range(3)],
+    "call a as long ago": lambda f: f.a.run("zeroth"),
     "stop a": lambda f: f.a.stop(),
     "start b": lambda f: f.b.start(),
     "retry a": lambda f: f.a.retry(),
@@ -255,7 +257,7 @@ def everything(talk: Talk) -> Any:
         calls = {key: (call.stage, call.attempt, call.sent, call.ordinal) for key, call in table.by_key.items()}
         lives[name] = (
             *(life.place, life.placements, life.phase, life.ready, life.wanted, life.released, id(life.work)),
-            *(life.statuses(), calls, [call.key for call in table.queue], table.active and table.active.key),
+            *(life.statuses(), list(calls.items()), [call.key for call in table.queue], table.active and table.active.key),
             *(table.latest and table.latest.key, table.ordinals, table.attempts, dict(table.finished)),
             *(list(life.mirror._outgoing), life.work._lit_deleted),
         )
@@ -269,22 +271,32 @@ def everything(talk: Talk) -> Any:
     return state, lives, tree, sorted(core.crew.places), structures, core.schedules.dump(), dict(core.crew._departed)
 
 
-def warmed() -> Talk:
-    """An app in the middle of its life: one call under way, one queued, one failed."""
-    talk = Talk(Full(None))
+def warmed(cache: bool = True, **options: Any) -> Talk:
+    """An app in the middle of its life: some calls of long ago, one under way, one queued, one failed."""
+    talk = Talk(Full(None, cache), **options)
+    for number in ("zeroth", "zeroth and a half"):
+        talk.root.a.run(number)
     talk.root.a.run("first")
     talk.root.a.run("second")
     talk.settle()
     talk.arrive("a")
+    for _ in range(2):
+        talk.running("a")
+        talk.succeed("a")
     talk.running("a")
     talk.settle()
     return talk
 
 
-@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12), st.lists(st.sampled_from(sorted(STEPS)), max_size=8))
-@settings(max_examples=300, deadline=None)
-def test_a_handler_that_raises_leaves_no_trace(before, steps):
-    talk = warmed()
+@given(
+    st.lists(st.sampled_from(sorted(STEPS)), max_size=12),
+    st.lists(st.sampled_from(sorted(STEPS)), max_size=8),
+    st.sampled_from([1, 2, 4, 1000]),
+    st.booleans(),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_handler_that_raises_leaves_no_trace(before, steps, history, cache):
+    talk = warmed(cache, history=history)
     assert talk.ask("handle", before, False).value == "fine"
     talk.settle()
     known = everything(talk)

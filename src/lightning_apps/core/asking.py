@@ -56,7 +56,7 @@ class Asking:
         if self._blocked:
             return self._after_blocked(life, key)
         if self._to_open(life, key):
-            self._undo.touching(life, key)
+            self._undo.opening(life, key)
             self._crew.stirred.add(life.name)
             self._crew.open(life, key, dump_arguments(work, args, kwargs), policy)
         elif (
@@ -73,7 +73,9 @@ class Asking:
         """It was asked for again, so the status is its status.  Only where a turn ends with another one is that news."""
         before = life.calls.latest
         self._crew.stirred.add(life.name)
-        self._spoken.setdefault(life.name, before)
+        if life.name not in self._spoken:
+            self._spoken[life.name] = before
+            self._undo.later(lambda: self._spoken.pop(life.name, None))
         self._undo.later(lambda: setattr(life.calls, "latest", before))
         life.calls.latest = call
 

@@ -127,6 +127,25 @@ class CallTable:
         self._trim()
         return call
 
+    def take_back(self, key: str, oldest: list[Call], first: Call | None) -> None:
+        """The call opened last, which was a new one, was not made after all.
+
+        Args:
+            key: of that call.
+            oldest: the `AT_ONCE` oldest calls before it was made, in their order.
+            first: what was the first in the queue then.
+        """
+        call = self.by_key.pop(key)
+        if self.queue and self.queue[-1] is call:
+            self.queue.pop()
+        if first is not None and (not self.queue or self.queue[0] is not first):
+            self.queue.appendleft(first)
+        forgotten = [each for each in oldest if each.key not in self.by_key]
+        if forgotten:
+            self.by_key = {**{each.key: each for each in oldest}, **self.by_key}
+        for each in forgotten:
+            self.finished.pop(each.key)
+
     def next(self, now: float = 0.0) -> Call | None:
         """The call to deliver now: the oldest in the queue, if none is under way and it does not wait for a retry."""
         if self.active is not None or not self.queue or self.queue[0].not_before > now:

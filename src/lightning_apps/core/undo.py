@@ -6,15 +6,18 @@ Everything is noted when it is done, at the cost of what changed, and taken back
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from ..base.messages import DELETE, SET, SPLICE
 from ..base.values import GONE, TRACKED, opaque, release
 from ..model.component import Component
 from ..model.containers import Dict, List, Structure
+from .calls import AT_ONCE, Call
 from .life import Life
 
 Path = tuple[Any, ...]
+OF_LIFE = ("place", "placements", "phase", "ready", "released", "idle_since", "base", "bare")  # what making a call changes
 
 
 class Undo:
@@ -43,20 +46,40 @@ class Undo:
 
         self._steps.append(step)
 
-    def touching(self, life: Life, key: str = "") -> None:
-        """A work's life is about to change; `key`: of the call that is about to be made."""
+    def opening(self, life: Life, key: str) -> None:
+        """A call is about to be made: what that may change, at a cost that does not depend on how many calls there are."""
         table = life.calls
-        if key:
-            value = table.finished.get(key, GONE)
+        if (call := table.by_key.get(key)) is not None:  # it changes its place among them
+            self.later(_keeper(call))
+            return self.touching(life)
+        value, first = table.finished.get(key, GONE), table.queue[0] if table.queue else None
+        oldest = list(islice(table.by_key.values(), AT_ONCE))  # whose details may be forgotten
+        of_life = [getattr(life, name) for name in OF_LIFE]
+        of_table = table.active, table.latest, table.ordinals, table.attempts
+        sent = None if first is None else (first.attempt, first.sent)
+
+        def step() -> None:
+            if life.place != of_life[0]:
+                self._places.pop(life.place, None)
+            for name, former in zip(OF_LIFE, of_life, strict=True):
+                setattr(life, name, former)
+            table.active, table.latest, table.ordinals, table.attempts = of_table
+            table.take_back(key, oldest, first)
+            if first is not None and sent is not None:
+                first.attempt, first.sent = sent
             if value is not GONE:
-                self.later(lambda: table.finished.__setitem__(key, value))
-            if (call := table.by_key.get(key)) is not None:
-                self.later(_keeper(call, {name: getattr(call, name) for name in call.__struct_fields__}))
+                table.finished[key] = value
+
+        return self.later(step)
+
+    def touching(self, life: Life) -> None:
+        """A work's life is about to change."""
         if id(life) in self._touched:
             return
         self._touched.add(id(life))
+        table = life.calls
         calls = [*table.unsettled(), *([table.latest] if table.latest is not None else [])]
-        kept = [_keeper(call, {name: getattr(call, name) for name in call.__struct_fields__}) for call in calls]
+        kept = [_keeper(call) for call in calls]
         of_life, of_table = _copied(life, ("work", "calls", "mirror")), _copied(table, ("finished",))
         deleted = life.work._lit_deleted
 
@@ -90,7 +113,9 @@ def _copied(thing: Any, without: tuple[str, ...]) -> dict[str, Any]:
     return {name: value.copy() if hasattr(value, "copy") else value for name, value in found.items()}
 
 
-def _keeper(call: Any, values: dict[str, Any]) -> Callable[[], None]:
+def _keeper(call: Call) -> Callable[[], None]:
+    values = {name: getattr(call, name) for name in call.__struct_fields__}
+
     def keep() -> None:
         for name, value in values.items():
             setattr(call, name, value)
