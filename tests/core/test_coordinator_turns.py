@@ -257,7 +257,12 @@ def everything(talk: Talk) -> Any:
         calls = {key: (call.stage, call.attempt, call.sent, call.ordinal) for key, call in table.by_key.items()}
         lives[name] = (
             *(life.place, life.placements, life.phase, life.ready, life.wanted, life.released, id(life.work)),
-            *(life.statuses(), list(calls.items()), [call.key for call in table.queue], table.active and table.active.key),
+            *(
+                life.statuses(),
+                list(calls.items()),
+                [call.key for call in table.queue],
+                table.active and table.active.key,
+            ),
             *(table.latest and table.latest.key, table.ordinals, table.attempts, dict(table.finished)),
             *(list(life.mirror._outgoing), life.work._lit_deleted),
         )

@@ -352,7 +352,11 @@ def test_what_waits_is_kept_when_the_journal_is_closed(path: str) -> None:
 
 def test_parts_belong_to_their_snapshot_and_those_before_it(path: str) -> None:
     journal = SqliteJournal(path)
-    for turn, parts in [(2, {"a": (True, b"1")}), (4, {"a": (False, b"2"), "b": (True, b"x")}), (6, {"a": (True, b"3")})]:
+    for turn, parts in [
+        (2, {"a": (True, b"1")}),
+        (4, {"a": (False, b"2"), "b": (True, b"x")}),
+        (6, {"a": (True, b"3")}),
+    ]:
         journal.append(record(turn))
         journal.keep_snapshot(turn, 1.0, b"%d" % turn, parts)
 
@@ -365,7 +369,8 @@ def test_parts_belong_to_their_snapshot_and_those_before_it(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["delete from parts where n = 4", "delete from parts where n = 2", "update parts set data = x'00' where n = 4"]
+    "damage",
+    ["delete from parts where n = 4", "delete from parts where n = 2", "update parts set data = x'00' where n = 4"],
 )
 def test_a_snapshot_whose_parts_are_damaged_is_not_taken(path: str, damage: str) -> None:
     journal = SqliteJournal(path)

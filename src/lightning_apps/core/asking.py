@@ -75,7 +75,7 @@ class Asking:
         self._crew.stirred.add(life.name)
         if life.name not in self._spoken:
             self._spoken[life.name] = before
-            self._undo.later(lambda: self._spoken.pop(life.name, None))
+            self._undo.later(lambda: self._spoken.__delitem__(life.name))
         self._undo.later(lambda: setattr(life.calls, "latest", before))
         life.calls.latest = call
 

@@ -17,7 +17,16 @@ from .calls import AT_ONCE, Call
 from .life import Life
 
 Path = tuple[Any, ...]
-OF_LIFE = ("place", "placements", "phase", "ready", "released", "idle_since", "base", "bare")  # what making a call changes
+OF_LIFE = (
+    "place",
+    "placements",
+    "phase",
+    "ready",
+    "released",
+    "idle_since",
+    "base",
+    "bare",
+)  # what making a call changes
 
 
 class Undo:

@@ -104,7 +104,9 @@ class SqliteJournal:
             raise self._cause(error) from None
         self._chain = int(newest[1]) if newest else 0
         self.bytes_of_snapshot = snapshots[-1][1] if snapshots else 0
-        self._spans = [[n, size] for n, size in zip(bounds, sizes, strict=False)]  # snapshots, bytes of turns after each
+        self._spans = [
+            [n, size] for n, size in zip(bounds, sizes, strict=False)
+        ]  # snapshots, bytes of turns after each
         self._sums: dict[str, int] = dict(parts)
         self._swept = 0
 
@@ -295,7 +297,9 @@ class SqliteJournal:
         snapshot, _, records = self.load_all(until)
         return snapshot, records
 
-    def load_all(self, until: int | None = None) -> tuple[bytes | None, dict[str, list[tuple[int, bytes]]], list[Record]]:
+    def load_all(
+        self, until: int | None = None
+    ) -> tuple[bytes | None, dict[str, list[tuple[int, bytes]]], list[Record]]:
         """The newest good snapshot (up to turn `until`), its parts by name, and every good record after it, in order.
 
         A row that is damaged or missing ends the reading: what comes after it was made from what it said.
