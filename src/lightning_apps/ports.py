@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from .base.messages import Event, Exited, Record
+from .base.messages import Edit, Event, Exited, Record
 
 Report = Callable[[Event], None]
 
@@ -151,4 +151,17 @@ class Desk(Protocol):
         Raises:
             Unanswered: it took longer, or the app ended before.
             Exception: whatever the method raised; the turn is undone then.
+        """
+
+    async def edit(self, edits: Sequence[Edit], seen: int | None = None, stage: str = "") -> int:
+        """Make these changes, all or none; the turn in which they were made, which is recorded before this returns.
+
+        Args:
+            seen: the turn whose state the edits go by; None: whatever is there.
+            stage: "running" lets a flow that is held back begin.
+
+        Raises:
+            CannotEdit: one of them does not fit the state.
+            OutOfDate: a component concerned has changed since `seen`, or a test failed.
+            Unanswered: it took too long, or the app ended before.
         """

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from core.talk import Talk, Work
 from lightning_apps.base import messages as m
+from lightning_apps.base.showing import encode
 from lightning_apps.core.coordinator import Coordinator
-from lightning_apps.web.as_json import encode
 from lightning_apps.web.board import Board
 
 

@@ -18,6 +18,8 @@
     │   └── WrongPlace                 (RuntimeError) asked for in the wrong process or thread
     ├── ScheduleError                  (ValueError) an invalid cron pattern
     ├── StateMismatch                  a saved state does not fit the components
+    ├── CannotEdit                     (ValueError) a change asked for from outside that does not fit the state
+    ├── OutOfDate                      it was asked for on the grounds of an older state
     ├── Unanswered                     the flow did not answer a request in time
     ├── EngineError                    an engine could not do what it was asked for
     ├── KitError                       a test of an app asks for what cannot be
@@ -39,6 +41,7 @@ __all__ = [
     "AppWaits",
     "AttributeNotDeclared",
     "Blocked",
+    "CannotEdit",
     "CannotKeep",
     "CannotSend",
     "ComponentError",
@@ -51,6 +54,7 @@ __all__ = [
     "LightningError",
     "MissingExtra",
     "NotAttached",
+    "OutOfDate",
     "PortInUse",
     "ProtocolError",
     "RunError",
@@ -148,6 +152,14 @@ class ScheduleError(LightningError, ValueError):
 
 class StateMismatch(LightningError, ValueError):
     """A saved state does not fit the components."""
+
+
+class CannotEdit(LightningError, ValueError):
+    """A change that a program outside asked for does not fit the state."""
+
+
+class OutOfDate(LightningError):
+    """A change was asked for on the grounds of a state that is not there any more."""
 
 
 class Unanswered(LightningError):

@@ -4,7 +4,7 @@ worker → host   Hello, Changed, Moved, Ready, Checkpoint, Received            
 host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
 engine → host   Started, Waiting, Refused, Exited, EngineClosed
 hub → host      Attached, Detached, Said, Got
-web → host      Asked
+web → host      Asked, Edited
 coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
 """
 
@@ -239,7 +239,37 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag=8):
     kwargs: dict[str, Any] = {}
 
 
-Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Got, Asked]
+class Edit(msgspec.Struct, frozen=True, array_like=True):
+    """One change, in JSON's words.
+
+    Attributes:
+        component: its full name.
+        path: attribute, then keys and indices as texts or numbers; "-" is behind the last of a list.
+        op: "add", "replace", "remove", "test", "copy", "move" (RFC 6902), or "put": add or replace.
+        value: for "copy" and "move" the source, [component, path].
+    """
+
+    component: str
+    path: tuple[Any, ...]
+    op: str
+    value: Any = None
+
+
+class Edited(msgspec.Struct, frozen=True, array_like=True, tag=12):
+    """A program outside asks for changes: all of them or none.
+
+    Attributes:
+        seen: the turn whose state the program had before it: refused if a component concerned has changed since.
+        stage: "running" lets a flow that was held back at the start begin.
+    """
+
+    id: str
+    edits: tuple[Edit, ...]
+    seen: int | None = None
+    stage: str = ""
+
+
+Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Got, Asked, Edited]
 
 # effects: what to do --------------------------------------------------------------------------------------
 

@@ -7,15 +7,16 @@ from typing import Any
 
 from ..base import messages as m
 from ..base.encoding import decode, encode_change
-from ..base.errors import AppExit, Blocked, NotAttached
+from ..base.errors import AppExit, Blocked, NotAttached, OutOfDate
 from ..base.messages import Event, Outcome, Record
 from ..base.published import Published
+from ..base.status import AppStage, WorkStatus
 from ..base.status import WorkStageStatus as Stage
-from ..base.status import WorkStatus
 from ..base.traces import deepest, user_traceback
 from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.work import LightningWork
+from . import edits
 from . import restore as saving
 from .asking import Asking
 from .crew import Crew
@@ -53,6 +54,7 @@ class Coordinator:
         self.layouts = Layouts()
         self.turn = 0
         self.awake = True  # the flow has reason to run again
+        self.held = False  # and does not before somebody says so
         self.done = False
         self._cut = self._theirs = False  # the turn is to be cut short; users' code may be running
         self._next_tick: float | None = None
@@ -90,7 +92,7 @@ class Coordinator:
         self.open_turn(now)
         taken, requests = False, []
         for event in events:
-            if isinstance(event, m.Asked):
+            if isinstance(event, (m.Asked, m.Edited)):
                 requests.append(event)  # what its handler does is recorded as done, which comes after what came in
             else:
                 taken = self.intake.take(event) or taken
@@ -100,7 +102,7 @@ class Coordinator:
         if taken:
             self.awake = True
             self._pace.happened()
-        if self.awake and not self.done:
+        if self.awake and not self.done and not self.held:
             self._run_flow()
         if taken or self.ledger.record.done:
             self.layouts.changed(now)
@@ -158,7 +160,7 @@ class Coordinator:
         """The wall time of the next step even if nothing happens; None: not before something does; 0.0: at once."""
         if self.done:
             return None
-        if self.awake:
+        if self.awake and not self.held:
             return self._pace.next_at
         idle = self.crew.release_since() if self._idle_matters else None
         times = [
@@ -251,15 +253,29 @@ class Coordinator:
         self.ledger.record.done.append(["ended", code])
         self.ledger.emit(m.Exit(code, message, error, work))
 
-    def _asked(self, event: m.Asked) -> bool:
+    def _do(self, event: m.Asked | m.Edited) -> Any:
+        if isinstance(event, m.Edited):
+            return self._edit(event)
+        if event.component not in self.tree:
+            raise NotAttached(f"The app has no component {event.component!r}, so its {event.method} cannot be called.")
+        return getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
+
+    def _edit(self, event: m.Edited) -> int:
+        """The turn in which it was done."""
+        if event.seen is not None:
+            for name in dict.fromkeys(edit.component for edit in event.edits):
+                if self.shown.changed_since(name, event.seen):
+                    raise OutOfDate(f"{name} has changed since the version that this change goes by: read it again.")
+        for edit in event.edits:
+            edits.make(self.tree, edit)
+        self.held = self.held and event.stage != AppStage.RUNNING
+        return self.turn
+
+    def _asked(self, event: m.Asked | m.Edited) -> bool:
         mark, self._asking.handling = self._trial.begin(), True
         try:
-            if event.component not in self.tree:
-                raise NotAttached(
-                    f"The app has no component {event.component!r}, so its {event.method} cannot be called."
-                )
             self._enter()
-            value = getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
+            value = self._do(event)
         except AppExit as exit:
             self.ledger.emit(m.Reply(event.id))
             self._exit(1 if exit.failed else 0, str(exit))

@@ -29,7 +29,7 @@ class Intake:
         watched: Watched,
         failures: Failures,
         offer_port: Callable[[Life], int],
-        asked: Callable[[m.Asked], bool],
+        asked: Callable[[m.Asked | m.Edited], bool],
     ) -> None:
         self._crew, self._ledger, self._watched, self._failures = crew, ledger, watched, failures
         self._offer_port, self._answer = offer_port, asked
@@ -38,7 +38,7 @@ class Intake:
         """Take in one event; whether the flow should see it."""
         if isinstance(event, m.Said):
             return self.heard(event)
-        if not isinstance(event, m.Asked):
+        if not isinstance(event, (m.Asked, m.Edited)):
             self._ledger.record.taken.append(event)
         handler = HANDLERS[type(event)]
         before = self._failures.count
@@ -142,7 +142,7 @@ class Intake:
         if life is not None:
             self._crew.stirred.add(life.name)
 
-    def _asked(self, event: m.Asked) -> bool:
+    def _asked(self, event: m.Asked | m.Edited) -> bool:
         return self._answer(event)
 
     def _noted(self, event: Event) -> bool:
@@ -164,4 +164,5 @@ HANDLERS: dict[type, Callable[[Intake, Any], bool]] = {
     m.Got: Intake._got,
     m.EngineClosed: Intake._noted,
     m.Asked: Intake._asked,
+    m.Edited: Intake._asked,
 }

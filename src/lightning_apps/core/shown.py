@@ -34,6 +34,8 @@ class Shown:
         self._statuses: dict[str, tuple[WorkStatus, ...]] = {}  # as they were told last
         self._ready: bool | None = None
         self._told_ready: bool | None = None
+        self._changed_at: dict[str, int] = {}  # turns in which components changed last, since `whole`
+        self._since = 0
 
     # -- the flow's side -----------------------------------------------------------------------------------
 
@@ -86,6 +88,12 @@ class Shown:
         """Whether the page may be shown."""
         self._ready = ready
 
+    def changed_since(self, name: str, turn: int) -> bool:
+        """Whether a component changed after a turn, or in the one under way."""
+        if any(entry[0] == name for entry in self._tentative) or name in self._changes:
+            return True
+        return self._changed_at.get(name, self._since) > turn
+
     # -- the turn's end ------------------------------------------------------------------------------------
 
     def take(self, turn: int, at: float, crew: Crew) -> Published | None:
@@ -97,6 +105,8 @@ class Shown:
         if not (self._moves or self._changes or statuses or ready is not None):
             return None
         self._told_ready = self._ready
+        self._changed_at.update(dict.fromkeys(self._changes, turn))
+        self._changed_at.update({move.name: turn for move in self._moves if isinstance(move, Came)})
         told = Published(turn, at, False, self._moves, self._changes, statuses, ready)
         self._moves, self._changes = [], {}
         return told
@@ -105,6 +115,7 @@ class Shown:
         """Everything there is."""
         self._tentative, self._moves, self._changes = [], [], {}
         crew.stirred.clear()
+        self._changed_at, self._since = {}, turn
         self._statuses = {name: tuple(life.statuses()) for name, life in crew.lives.items()}
         moves: list[Move] = [_came(each, encode(each._lit_values())) for each in root._lit_walk()]
         self._told_ready = self._ready

@@ -156,6 +156,8 @@ class Host:
 
     def _live(self) -> None:
         self.app.stage = AppStage.RUNNING
+        if self.settings.blocking and not self._was_let_go():
+            self.coordinator.held, self.app.stage = True, AppStage.BLOCKING
         self.app.connect(self)
         self._commit(self._begin(), [])
         self._kept = self.coordinator.turn
@@ -171,6 +173,15 @@ class Host:
     def _once(self) -> bool:
         self.turn()
         return self.exit_code is not None
+
+    def _was_let_go(self) -> bool:
+        """Whether a flow that was held back at the start has begun, in an earlier host of this run."""
+        return isinstance(self.journal, SqliteJournal) and self.journal.get("begun") == "1"
+
+    def _let_begin(self) -> None:
+        self.app.stage = AppStage.RUNNING
+        if isinstance(self.journal, SqliteJournal):
+            self.journal.set("begun", "1")
 
     def _begin(self) -> Outcome:
         """The first turn of a new run, or where an earlier host of this one left off."""
@@ -260,8 +271,12 @@ class Host:
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
         written = self._write(lambda: self.recorder.take(outcome, events))  # write before act
+        if self.app.stage == AppStage.BLOCKING and not self.coordinator.held:
+            self._let_begin()
         for effect in outcome.effects:
             PERFORM[type(effect)](self, effect)
+        if self.web is not None:
+            self.web.publish(outcome.published, self.app.stage)  # to look at, so not worth waiting for the disk
         if written:
             self._acknowledge()
 
@@ -279,8 +294,6 @@ class Host:
             for event in events:
                 if isinstance(event, m.Said):
                     self.hub.recorded(event)
-            if self.web is not None:
-                self.web.publish(outcome.published, self.app.stage)
 
     def _write(self, write: Callable[[], T]) -> T:
         """A turn that cannot be recorded has no effect: the flow waits, works go on."""

@@ -9,8 +9,8 @@ from typing import Any
 from ..base.encoding import decode, decode_change
 from ..base.messages import Change
 from ..base.published import Arranged, Came, Part, Published, Went
+from ..base.showing import encode
 from ..base.status import AppStage
-from .as_json import encode
 from .node import Node
 
 Listener = Callable[[str, list[bytes]], None]

@@ -40,3 +40,8 @@ class Context:
         self.app, self.settings, self.log = app, settings, log
         self.board, self.desk, self.access = board, desk, access
         self.folder, self.address, self.extra = folder, address, extra
+
+    @property
+    def debug(self) -> bool:
+        """Whether answers may tell tracebacks."""
+        return self.settings.tell_tracebacks

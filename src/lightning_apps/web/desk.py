@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base.errors import Unanswered
-from ..base.messages import Asked, Event, Reply
+from ..base.messages import Asked, Edit, Edited, Event, Reply
 from ..base.values import plain
 
 PREFIX = "web "
+PATIENCE = 30.0  # seconds that a change may take
 
 
 class WebDesk:
@@ -40,6 +41,12 @@ class WebDesk:
         """See `ports.Desk.ask`."""
         number = f"{PREFIX}{next(self._numbers)}"
         return await self._wait(number, Asked(number, component, method, args, kwargs or {}), timeout)
+
+    async def edit(self, edits: Sequence[Edit], seen: int | None = None, stage: str = "") -> int:
+        """See `ports.Desk.edit`."""
+        number = f"{PREFIX}{next(self._numbers)}"
+        turn: int = await self._wait(number, Edited(number, tuple(edits), seen, stage), PATIENCE)
+        return turn
 
     async def _wait(self, number: str, event: Event, timeout: float | None) -> Any:
         if self._closed:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.messages import DELETE, SET, SPLICE, Change
+from ..base.showing import encode, key_text
 from ..base.status import WorkStatus
 from ..model.compute import CloudCompute
-from .as_json import encode, key_text
 
 HIDDEN = frozenset({"_iterations"})  # bookkeeping that never was in the shape of `app.state`
 SET_WORD, DELETE_WORD, SPLICE_WORD = "set", "delete", "splice"

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ..base.registry import registry
+from .registry import registry
 
 Encode = Callable[[Any], bytes]
 
@@ -41,6 +41,11 @@ def encode(value: Any) -> bytes:
         return _quick(value)
     except (TypeError, ValueError, UnicodeEncodeError, RecursionError):
         return _quick(_careful(value))
+
+
+def as_builtins(value: Any) -> Any:
+    """A value as it is after a journey through JSON: a copy of nothing but dictionaries, lists, texts and numbers."""
+    return msgspec.json.decode(encode(value))
 
 
 def key_text(key: Any) -> str:
