@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -300,3 +301,17 @@ def test_only_works_of_a_running_app_can_be_killed() -> None:
 def test_run_once_is_for_whoever_runs_the_app() -> None:
     with pytest.raises(WrongPlace, match=r"app\.run\(\)"):
         L.LightningApp(EmptyFlow()).run_once()
+
+
+def test_where_threads_run_a_work_starts_in_a_fresh_interpreter_that_does_not_run_the_tests_again() -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    work = Counts()
+    try:
+        run_work_isolated(work, 2)
+    finally:
+        over.set()
+        thread.join()
+
+    assert work.counter == 2

@@ -34,6 +34,7 @@ from ..worker.process import Threaded
 from . import first_state, signals
 from .control import Control
 from .journal import Recorder, next_generation, open_journal
+from .main_file import app_file, surroundings
 from .provenance import Provenance
 from .run_folder import RunFolder
 from .slow import SlowTurns
@@ -344,7 +345,7 @@ class Host:
             return
         out, err = self.folder.log_files(effect.work)
         compute = work.cloud_compute
-        needs = compute.requirement
+        needs, file = compute.requirement, app_file()
         order = Placement(
             place=effect.place,
             work=effect.work,
@@ -353,7 +354,8 @@ class Host:
             start_method=work._lit_options.get("start_method") or self.settings.start_method,
             cwd=os.getcwd(),
             argv=tuple(self.settings.argv),
-            app_file=_app_file(),
+            app_file=file,
+            env=surroundings(file),
             out=out,
             err=err,
             pickled=pickled,
@@ -537,10 +539,6 @@ def _port_of(folder: RunFolder) -> int:
             file.write(str(free_port()))
     with open(path) as file:
         return int(file.read())
-
-
-def _app_file() -> str:
-    return str(getattr(sys.modules.get("__main__"), "__file__", "") or "")
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import TypeGuard
 from ..base.errors import AppLoadError
 from ..model.app import AppFound, LightningApp
 from . import load_failures as failures
+from .main_file import LOADED
 
 
 def load_app(path: str, argv: Sequence[str] = ()) -> LightningApp:
@@ -81,7 +82,7 @@ def _become_main(path: str, argv: Sequence[str]) -> ModuleType:
     module = ModuleType("__main__")
     module.__file__ = full
     module.__loader__ = SourceFileLoader("__main__", full)
-    vars(module).update(__builtins__=sys.modules["builtins"], __cached__=None)
+    vars(module).update({"__builtins__": sys.modules["builtins"], "__cached__": None, LOADED: True})
     sys.modules["__main__"] = module
     sys.argv = [path, *argv]
     sys.path.insert(0, _folder(path))
