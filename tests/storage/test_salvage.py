@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lightning_apps.base.errors import JournalDamaged, RunError
@@ -143,12 +143,15 @@ def flipped(data: bytes, where: list[tuple[float, int]]) -> bytes:
 
 @FEW
 @given(flips)
+@example([(0.0002791535040387316, 1)])  # a file that may only be read, as its header says
+@example([(0.057785265550094785, 128)])  # a name in the schema that is no text
 def test_flipped_bytes_never_lead_to_what_was_not_written(closed: Disk, where: list[tuple[float, int]]) -> None:
     closed.check(**{"journal.db": flipped(closed.files["journal.db"], where)})
 
 
 @FEW
 @given(flips, flips)
+@example([(0.8630536199691218, 16)], [(0.0, 1)])  # the number of a turn, where the log cannot be read
 def test_flipped_bytes_of_file_and_log_never_lead_to_what_was_not_written(
     killed: Disk, where: list[tuple[float, int]], there: list[tuple[float, int]]
 ) -> None:

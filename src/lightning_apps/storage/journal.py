@@ -191,7 +191,8 @@ class SqliteJournal:
                     row = (kept.snapshot_turn, kept.snapshot_at, zlib.crc32(data), kept.chain, sealed, data)
                     self._db.execute("insert into snapshots values(?,?,?,?,?,?)", row)
                     self._db.execute("insert or replace into meta values('oldest', ?)", (str(kept.snapshot_turn),))
-                self._db.executemany(INSERTS[1], kept.rows)
+                rows = [(_decode.decode(row[4]).turn, *row[1:]) for row in kept.rows]  # a key may be what was damaged
+                self._db.executemany(INSERTS[1], rows)
         except sqlite3.Error as error:
             raise self._cause(error) from None
         self._look()

@@ -42,13 +42,13 @@ def read(db: sqlite3.Connection, until: int | None = None) -> Kept:
             kept.parts = parts
             break
         kept.whole = False
-    first, chain = max(kept.snapshot_turn, 0 if kept.snapshot is not None else oldest(db)) + 1, kept.chain
+    last, first, chain = 0, max(kept.snapshot_turn, 0 if kept.snapshot is not None else oldest(db)) + 1, kept.chain
     query = "select n, at, sum, chain, data from turns where n between ? and ? order by n"
     for row in _rows(db, query, (first, limit)):
-        if row is None or zlib.crc32(row[4]) != row[2] or zlib.crc32(row[4], chain) != row[3]:
+        if row is None or row[0] <= last or zlib.crc32(row[4]) != row[2] or zlib.crc32(row[4], chain) != row[3]:
             kept.whole = False
             break
-        chain = row[3]
+        last, chain = row[0], row[3]
         kept.rows.append(row)
     return kept
 
@@ -57,7 +57,7 @@ def oldest(db: sqlite3.Connection) -> int:
     """The turn before which nothing is kept (what is still there of it is about to go), 0: all are there from the beginning."""
     try:
         found = db.execute("select value from meta where key='oldest'").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return 0
     return int(found[0]) if found and str(found[0]).isdecimal() else 0
 
@@ -114,5 +114,5 @@ def _rows(
         for row in db.execute(query, arguments):
             good = all(isinstance(value, (int, float)) for value in row[numbers]) and isinstance(row[-1], bytes)
             yield row if good else None
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         yield None

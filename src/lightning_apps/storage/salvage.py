@@ -39,11 +39,18 @@ def _is_sound(path: str) -> bool:
             if not db.execute("select count(*) from sqlite_schema").fetchone()[0]:
                 return True  # it was only being made
             written_in(db, path)
-            return db.execute("pragma quick_check(1)").fetchone()[0] == "ok" and read(db).whole
-    except JournalDamaged:
+            sound = db.execute("pragma quick_check(1)").fetchone()[0] == "ok" and read(db).whole
+        return sound and _can_be_written(path)
+    except (JournalDamaged, UnicodeDecodeError):
         return False
     except sqlite3.Error as error:
         return "unable to open" in str(error)  # whoever opens it to write says so better
+
+
+def _can_be_written(path: str) -> bool:
+    """Whether SQLite takes it for a file that it may write to (field 18 of its header, the file format write version)."""
+    with open(path, "rb") as file:
+        return file.read(19)[18:] in (b"\x01", b"\x02", b"")
 
 
 def _quoted(path: str) -> str:
@@ -100,7 +107,7 @@ def _read_copy(path: str) -> tuple[Kept, dict[str, str]]:
 def _values(db: sqlite3.Connection) -> dict[str, str]:
     try:
         return {str(key): str(value) for key, value in db.execute("select key, value from meta")}
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return {}
 
 
