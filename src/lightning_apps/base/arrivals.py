@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .messages import DELETE, SET, SPLICE, UPDATE, Change
-from .values import GONE, TRACKED, Path, TrackedDict, TrackedList, TrackedSet, release, track
+from .values import GONE, TRACKED, Path, TrackedDict, TrackedList, TrackedSet, exchange, release, track
 
 
 def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = False) -> bool:
@@ -55,7 +55,7 @@ def _hang(holder: Any, attributes: dict[str, Any], depth: int, key: Any, item: A
     elif isinstance(holder, TrackedDict):
         dict.__setitem__(holder, key, item)
     else:
-        list.__setitem__(holder, key, item)
+        exchange(holder, key, key + 1, [item])
 
 
 def _copied(item: Any, up: Any, key: Any) -> Any:
@@ -64,6 +64,7 @@ def _copied(item: Any, up: Any, key: Any) -> Any:
     new._up, new._key = up, key
     if isinstance(item, TrackedList):
         list.extend(new, list.__iter__(item))
+        new._shadow = item._shadow
         children: Iterable[Any] = list.__iter__(item)
     elif isinstance(item, TrackedDict):
         dict.update(new, dict.items(item))
@@ -93,7 +94,7 @@ def _apply_set(holder: Any, key: Any, value: Any) -> bool:
         return True
     if isinstance(holder, TrackedList) and isinstance(key, int) and 0 <= key < len(holder):
         release(list.__getitem__(holder, key))
-        list.__setitem__(holder, key, track(value, holder, key))
+        exchange(holder, key, key + 1, [track(value, holder, key)])
         return True
     return False
 
@@ -110,9 +111,7 @@ def _apply_splice(holder: Any, key: Any, value: Any) -> bool:
         return False
     for item in list.__getitem__(holder, slice(index, index + removed)):
         release(item)
-    list.__setitem__(
-        holder, slice(index, index + removed), [track(v, holder, index + n) for n, v in enumerate(inserted)]
-    )
+    exchange(holder, index, index + removed, [track(v, holder, index + n) for n, v in enumerate(inserted)])
     return True
 
 

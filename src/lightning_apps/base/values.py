@@ -166,13 +166,20 @@ def release(value: Any) -> None:
         value._up = None
 
 
-class TrackedList(list[Any]):
-    """A list kept in state.  Every change is one splice: (index, how many removed, what was inserted)."""
+SHADOWED = 512  # items of a list up to which each is remembered; of a longer one its length and its ends
 
-    __slots__ = ("_key", "_lent", "_up")
+
+class TrackedList(list[Any]):
+    """A list kept in state.  Every change is one splice: (index, how many removed, what was inserted).
+
+    One that is watched knows in `_shadow` what it has told: C code (`heapq`) writes to lists past their methods.
+    """
+
+    __slots__ = ("_key", "_lent", "_shadow", "_up")
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
         self._up = self._key = None
+        self._shadow: Any = None
         self._lent = False
         list.__init__(self, [track(item, self, index) for index, item in enumerate(items)])
 
@@ -184,17 +191,23 @@ class TrackedList(list[Any]):
 
     def _splice(self, index: int, removed: int, inserted: Iterable[Any]) -> None:
         new = [_admit(self, item, index + n) for n, item in enumerate(inserted)]
+        if self._shadow is not None:
+            _own_up(self)
         old = list.__getitem__(self, slice(index, index + removed))
         for item in old:
             release(item)
-        list.__setitem__(self, slice(index, index + removed), new)
+        exchange(self, index, index + removed, new)
         if removed or new:
             _tell(self, (), SPLICE, [index, removed, new], old)
 
     def append(self, item: Any, /) -> None:
         index = len(self)
         item = item if type(item) in SCALARS else _admit(self, item, index)
+        if self._shadow is not None:
+            _own_up(self)
         list.append(self, item)
+        if self._shadow is not None:
+            _told(self, index, index, [item])
         if self._up is not None:
             _tell(self, (), SPLICE, [index, 0, [item]], ())
 
@@ -229,8 +242,10 @@ class TrackedList(list[Any]):
             (n for n, (a, b) in enumerate(zip(list.__iter__(self), items, strict=True)) if a is not b), len(items)
         )
         if first < len(items):
+            if self._shadow is not None:
+                _own_up(self)
             old = list.__getitem__(self, slice(first, None))
-            list.__setitem__(self, slice(first, None), items[first:])
+            exchange(self, first, len(self), items[first:])
             _tell(self, (), SPLICE, [first, len(items) - first, items[first:]], old)
 
     def __setitem__(self, where: Any, item: Any, /) -> None:
@@ -292,6 +307,75 @@ class TrackedList(list[Any]):
 
     def __copy__(self) -> list[Any]:
         return list(list.__iter__(self))
+
+
+def exchange(items: TrackedList, start: int, stop: int, new: list[Any]) -> None:
+    """Put `new` in the place of some items of a list, which is told to whom it concerns."""
+    list.__setitem__(items, slice(start, stop), new)
+    if items._shadow is not None:
+        _told(items, start, stop, new)
+
+
+def _told(items: TrackedList, start: int, stop: int, new: list[Any]) -> None:
+    shadow = items._shadow
+    if type(shadow) is list:
+        shadow[start:stop] = new
+        if len(shadow) > SHADOWED:
+            items._shadow = _ends(shadow)
+        return
+    length = shadow[0] + len(new) - (stop - start)
+    if length != len(items):
+        items._shadow = (length, None, None)
+    else:
+        items._shadow = list.__getitem__(items, slice(None)) if length <= SHADOWED // 2 else _ends(items)
+
+
+def _own_up(items: TrackedList) -> None:
+    """Before something is told of a list: nobody could make sense of that who takes it to be longer, or shorter."""
+    shadow = items._shadow
+    if (len(shadow) if type(shadow) is list else shadow[0]) != len(items):
+        old = TrackedList(shadow) if type(shadow) is list else None
+        if old is not None:
+            watch(old)
+        watch(items)
+        _tell(items, (), SET, items, old)
+
+
+def _ends(items: list[Any]) -> tuple[int, Any, Any]:
+    return len(items), list.__getitem__(items, 0), list.__getitem__(items, -1)
+
+
+def watch(items: TrackedList) -> None:
+    """What is in this list now is known to everybody; what is not tracked in it is from now on.
+
+    Raises:
+        CannotKeep: something in it cannot be part of the state.
+    """
+    for index, item in enumerate(list.__iter__(items)):
+        if type(item) not in SCALARS and not (type(item) in TRACKED and item._up is items):
+            list.__setitem__(items, index, track(item, items, index))
+    items._shadow = list.__getitem__(items, slice(None)) if len(items) <= SHADOWED else _ends(items)
+
+
+def untold(items: TrackedList) -> bool:
+    """Whether this list was written to past its methods since it was watched."""
+    shadow = items._shadow
+    if type(shadow) is list:
+        try:
+            return len(items) != len(shadow) or not list.__eq__(items, shadow)
+        except Exception:
+            return True  # what is compared is no longer the same object, and does not say whether it is equal
+    if shadow is None:
+        return False
+    length, first, last = shadow
+    ends = _ends(items) if items else (0, None, None)
+    return ends[0] != length or ends[1] is not first or ends[2] is not last
+
+
+def take_back_untold(items: TrackedList) -> None:
+    """Make a short list what it has told."""
+    if type(items._shadow) is list and untold(items):
+        list.__setitem__(items, slice(None), items._shadow)
 
 
 class TrackedDict(dict[Any, Any]):

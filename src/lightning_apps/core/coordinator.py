@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base import messages as m
 from ..base.encoding import decode, encode_change
-from ..base.errors import AppExit, Blocked, NotAttached, OutOfDate
+from ..base.errors import AppExit, Blocked, CannotKeep, NotAttached, OutOfDate
 from ..base.messages import Event, Outcome, Record
 from ..base.published import Published
 from ..base.status import AppStage, WorkStatus
@@ -234,7 +234,11 @@ class Coordinator:
             self._flow_failed(error)
         finally:
             self._theirs = False
-        self._watched.look(self._side.moved)
+        try:
+            self._watched.look(self._side.moved)
+        except CannotKeep as error:
+            self._trial.take_back(mark)
+            self._flow_failed(error)
         moved = len(self.ledger.record.done) > did
         self.awake = self.awake or moved
         self._pace.ran(moved)

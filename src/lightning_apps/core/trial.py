@@ -27,6 +27,7 @@ class Trial:
 
     def take_back(self, mark: Mark) -> None:
         """What the flow's side did since `mark` did not happen."""
+        self._watched.take_back_untold()
         self._undo.take_back()
         self._watched.take_back()
         self._schedules.undo()

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from ..base.messages import DELETE, SET, SPLICE
-from ..base.values import GONE, TRACKED, opaque, release
+from ..base.values import GONE, TRACKED, exchange, opaque, release
 from ..model.component import Component
 from ..model.containers import Dict, List, Structure
 from .calls import AT_ONCE, Call
@@ -169,7 +169,7 @@ def _restore_inside(holder: Any, key: Any, op: int, value: Any, old: Any) -> Non
         where = slice(index, index + len(inserted))
         for item in list.__getitem__(holder, where):
             release(item)
-        list.__setitem__(holder, where, [_own(item, holder, index + n) for n, item in enumerate(old)])
+        exchange(holder, index, index + len(inserted), [_own(item, holder, index + n) for n, item in enumerate(old)])
     else:
         added, removed = value
         set.difference_update(holder, added)

@@ -1,4 +1,5 @@
-"""Values that change without telling us: compared by their encoding, up to 64 KiB.  Knows nothing of turns."""
+"""Values that change without telling us: compared by their encoding, up to 64 KiB; lists of flows by what they have told, as
+C code may write to them past their methods.  Knows nothing of turns."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from typing import Any
 
 from ..base.encoding import decode, encode
 from ..base.messages import SET, Change
+from ..base.values import TrackedList, take_back_untold, untold, watch
 from ..model.component import Component
+from ..model.flow import LightningFlow
 
 LIMIT = 65536  # bytes up to which values are compared
 TOO_BIG = b"\xc1"  # in the place of a longer encoding; never a valid one
@@ -24,10 +27,15 @@ class Watched:
     def __init__(self, tree: Mapping[str, Component]) -> None:
         self._tree = tree
         self._known: dict[tuple[str, str], bytes] = {}
+        self._flows: dict[str, LightningFlow] = {}
 
     def add(self, component: Component) -> None:
         """A component is in the tree: what its values are is found out at the next look."""
         self._known.update({(component.name, attribute): b"" for attribute in component._lit_opaque})
+        for items in lists_of(component):
+            watch(items)
+        if isinstance(component, LightningFlow):
+            self._flows[component.name] = component
 
     def knows(self, component: Component, attribute: str) -> None:
         """What is there now is known: from here on only what happens inside is news."""
@@ -53,6 +61,25 @@ class Watched:
             if known and data != known:
                 moved(component, (attribute,), SET, value, value)
             self._known[name, attribute] = data if len(data) <= LIMIT else TOO_BIG
+        if any(flow._lit_lists for flow in self._flows.values()):
+            self._look_at_lists(moved)
+
+    def _look_at_lists(self, moved: Moved) -> None:
+        for name, flow in list(self._flows.items()):
+            if self._tree.get(name) is not flow:
+                del self._flows[name]
+                continue
+            for attribute in flow._lit_lists:
+                value = flow.__dict__.get(attribute)
+                if type(value) is TrackedList and untold(value):
+                    flow._lit_watch(attribute, value)
+                    moved(flow, (attribute,), SET, value, value)
+
+    def take_back_untold(self) -> None:
+        """Lists are what they have told, so that what was told can be taken back."""
+        for flow in self._flows.values():
+            for items in lists_of(flow):
+                take_back_untold(items)
 
     def take_back(self) -> None:
         """What changed without telling us is what is known of it."""
@@ -62,3 +89,9 @@ class Watched:
                 del self._known[name, attribute]
             elif known not in (b"", TOO_BIG) and encode(component.__dict__.get(attribute)) != known:
                 component._lit_apply(Change((attribute,), SET, decode(known)))
+
+
+def lists_of(component: Component) -> list[TrackedList]:
+    """The attributes that are lists."""
+    values = (component.__dict__.get(attribute) for attribute in component._lit_lists)
+    return [value for value in values if type(value) is TrackedList]

@@ -78,11 +78,16 @@ class InlineEngine:
         code = 0
         try:
             assert self._make is not None
+            if self._closing:
+                return
             runner = self._runners[order.place] = self._make(order)
             self._tell(Started(order.place, os.getpid()))
             if order.place in self._stopped:
                 return
             runner.serve()
+        except OSError:
+            if not self._closing:  # else the host that it was to dial has gone meanwhile
+                raise
         except SystemExit as exit:
             code = 1 if exit.code else 0
             if isinstance(exit.code, str):

@@ -13,7 +13,7 @@ from ..base.arrivals import put
 from ..base.encoding import SCALARS
 from ..base.errors import AttributeNotDeclared, CannotKeep, InitForgotten
 from ..base.messages import DELETE, SET, SPLICE, Change
-from ..base.values import GONE, opaque, plain, release, same, track
+from ..base.values import GONE, TrackedList, opaque, plain, release, same, track, watch
 from .binding import UNBOUND, Binding
 
 
@@ -40,7 +40,7 @@ class Component(metaclass=ComponentType):
     """The common part of flows and works."""
 
     __slots__ = (
-        "__weakref__", "_lit_binding", "_lit_building", "_lit_children", "_lit_key", "_lit_made", "_lit_name", "_lit_opaque",
+        "__weakref__", "_lit_binding", "_lit_building", "_lit_children", "_lit_key", "_lit_lists", "_lit_made", "_lit_name", "_lit_opaque",
         "_lit_parent", "_lit_ready", "_lit_state",
     )  # fmt: skip
 
@@ -58,6 +58,7 @@ class Component(metaclass=ComponentType):
         self._lit_state: dict[str, None] = {}
         self._lit_children: dict[str, Any] = {}
         self._lit_opaque: set[str] = set()
+        self._lit_lists: set[str] = set()  # attributes that are lists, or were
 
     def __init__(self) -> None:
         self._lit_ready = True
@@ -128,7 +129,17 @@ class Component(metaclass=ComponentType):
         self._lit_opaque.discard(name)
         if type(kept) not in SCALARS and opaque(kept):
             self._lit_opaque.add(name)
+        self._lit_watch(name, kept)
         return kept
+
+    def _lit_watch(self, name: str, value: Any) -> None:
+        """A list that is an attribute knows what it has told: C code may write to it past its methods."""
+        if type(value) is TrackedList:
+            try:
+                watch(value)
+            except CannotKeep as error:
+                raise CannotKeep(self._lit_cannot_keep(name, value, str(error))) from None
+            self._lit_lists.add(name)
 
     def _lit_cannot_keep(self, name: str, value: Any, culprit: str) -> str:
         where = "" if culprit.rpartition(".")[2] == type(value).__name__ else f" (inside it: {culprit})"
@@ -173,6 +184,8 @@ class Component(metaclass=ComponentType):
             return fits
         self._lit_state[name] = None
         self._lit_look_inside(name, change.op, change.value)
+        if len(change.path) == 1 and change.op == SET:
+            self._lit_watch(name, self.__dict__[name])
         return fits
 
     def _lit_look_inside(self, name: str, op: int, value: Any) -> None:

@@ -91,7 +91,8 @@ class Hearing:
         if self._taking_in:
             return  # the gate: we read attributes too
         incoming, self._incoming, self._taking_in = self._incoming, [], True
-        silent = {change.path[0] for message in incoming for change in message.changes} & self._work._lit_opaque
+        silent = {change.path[0] for message in incoming for change in message.changes}
+        silent &= self._work._lit_opaque | self._work._lit_lists
         self._unspoken.sweep_quietly(silent)
         if incoming:
             self._voice.flush()

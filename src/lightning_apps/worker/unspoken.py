@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ..base.encoding import encode
 from ..base.messages import SET
+from ..base.values import TrackedList, untold
 from ..model.work import LightningWork
 from .voice import Voice
 
@@ -29,13 +30,20 @@ class Unspoken:
             self._known[name] = encode(self._work.__dict__.get(name))
 
     def sweep(self, names: Iterable[str] | None = None) -> None:
-        """Say what changed inside values that do not tell (all of them, or these), up to 64 KiB each."""
-        for name in list(self._work._lit_opaque if names is None else names):
-            value = self._work.__dict__.get(name)
+        """Say what changed inside values that do not tell (all of them, or these), up to 64 KiB each, and in lists past their methods."""
+        work = self._work
+        wanted = work._lit_opaque | work._lit_lists if names is None else set(names)
+        for name in wanted & work._lit_lists:
+            value = work.__dict__.get(name)
+            if type(value) is TrackedList and untold(value):
+                work._lit_watch(name, value)
+                self._voice.moved(work, (name,), SET, value)
+        for name in wanted & work._lit_opaque:
+            value = work.__dict__.get(name)
             data = encode(value)
             if data != self._known.get(name) and len(data) <= 65536:
                 self._known[name] = data
-                self._voice.moved(self._work, (name,), SET, value)
+                self._voice.moved(work, (name,), SET, value)
 
     def sweep_quietly(self, names: Iterable[str] | None = None) -> None:
         """Where an error has nowhere to go but the terminal."""
