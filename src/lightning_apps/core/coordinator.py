@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
 from typing import Any
 
 from ..base import messages as m
@@ -13,6 +13,7 @@ from ..base.published import Published
 from ..base.status import AppStage, WorkStatus
 from ..base.status import WorkStageStatus as Stage
 from ..base.traces import deepest, user_traceback
+from ..base.values import plain
 from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.work import LightningWork
@@ -262,7 +263,8 @@ class Coordinator:
             return self._edit(event)
         if event.component not in self.tree:
             raise NotAttached(f"The app has no component {event.component!r}, so its {event.method} cannot be called.")
-        return getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
+        value = getattr(self.tree[event.component], event.method)(*event.args, **event.kwargs)
+        return self.options.finish(value) if isinstance(value, Coroutine) else value
 
     def _edit(self, event: m.Edited) -> int:
         """The turn in which it was done."""
@@ -280,6 +282,7 @@ class Coordinator:
         try:
             self._enter()
             value = self._do(event)
+            value = plain(value)  # read by another thread, while the flow goes on
         except AppExit as exit:
             self.ledger.emit(m.Reply(event.id))
             self._exit(1 if exit.failed else 0, str(exit))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import tzinfo
+from typing import Any
 
 import msgspec
+
+
+def _stepped(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """For coroutines that wait for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise RuntimeError("This coroutine waits for something, and there is no event loop here.")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +29,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         free_port: hands out a port.
         thread: identifies the current thread.
         zone: the time zone of schedules; None: this machine's local time.
+        finish: runs a coroutine to its end, for handlers of requests that are `async`.
     """
 
     tick: float | None = None
@@ -30,3 +42,4 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     free_port: Callable[[], int] = lambda: 0
     thread: Callable[[], int] = lambda: 0
     zone: tzinfo | None = None
+    finish: Callable[[Coroutine[Any, Any, Any]], Any] = _stepped

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from ..base.errors import ComponentError, WrongPlace
+from .component import Component
 
-__all__ = ["ClientCommand", "Delete", "Get", "HttpMethod", "Post", "Put", "RouteError"]
+__all__ = ["AppConnection", "ClientCommand", "Delete", "Get", "HttpMethod", "Post", "Put", "RouteError", "owner_of"]
 
 
 class RouteError(ComponentError, ValueError):
     """A route that cannot be served."""
+
+
+def owner_of(method: Callable[..., Any]) -> Component | None:
+    """The flow or work whose method this is; None for a function, or a method of anything else."""
+    owner = getattr(method, "__self__", None)
+    return owner if isinstance(owner, Component) else None
 
 
 class HttpMethod:
@@ -48,12 +55,12 @@ class HttpMethod:
     @property
     def attached_to_flow(self) -> bool:
         """Whether the method belongs to a component, and so runs in the flow's process."""
-        return hasattr(self.method, "__self__")
+        return owner_of(self.method) is not None
 
     @property
     def component_name(self) -> str:
         """The full name of the flow, or the function's own name."""
-        owner = getattr(self.method, "__self__", None)
+        owner = owner_of(self.method)
         return str(self.method_name if owner is None else owner.name)
 
     def __repr__(self) -> str:
@@ -84,6 +91,18 @@ class Delete(HttpMethod):
     verb = "DELETE"
 
 
+class AppConnection(Protocol):
+    """How a command reaches the app it is connected to; handed to it before its `run`."""
+
+    url: str
+
+    def invoke(self, name: str, config: Any) -> Any:
+        """What the app's command of this name answers to `config`."""
+
+    def state(self) -> Any:
+        """The app's state, as an AppState."""
+
+
 class ClientCommand:
     """A command whose `run` is executed on the user's machine and asks the app through `invoke_handler`.
 
@@ -102,9 +121,14 @@ class ClientCommand:
         self.method = method
         if not self.description:
             self.description = method.__doc__ or ""
-        self.owner: str | None = getattr(getattr(method, "__self__", None), "name", None)
+        self.owner: str | None = getattr(owner_of(method), "name", None)
         self.command_name: str | None = None
         self.app_url: str | None = None
+        self._connection: AppConnection | None = None
+
+    def connect(self, name: str, connection: AppConnection) -> None:
+        """From now on this is the command `name` of the app at the other end."""
+        self.command_name, self.app_url, self._connection = name, connection.url, connection
 
     def run(self, **cli_kwargs: Any) -> Any:
         """Override with what happens on the user's machine."""
@@ -112,19 +136,27 @@ class ClientCommand:
     def invoke_handler(self, config: Any = None) -> Any:
         """Ask the app; returns what its method answered.
 
+        Args:
+            config: the argument of the flow's method: a pydantic model, or anything that JSON can say.
+
         Raises:
             WrongPlace: (RuntimeError) the command is not connected to a running app.
+            SystemExit: the app refused; what it said stands on the terminal.
         """
-        raise self._apart("invoke_handler")
+        if self._connection is None or self.command_name is None:
+            raise self._apart("invoke_handler")
+        return self._connection.invoke(self.command_name, config)
 
     @property
     def state(self) -> Any:
-        """The state of the connected app.
+        """The state of the connected app, an AppState.
 
         Raises:
             WrongPlace: (RuntimeError) the command is not connected to a running app.
         """
-        raise self._apart("state")
+        if self._connection is None:
+            raise self._apart("state")
+        return self._connection.state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answer in the app: call the flow's method."""
@@ -132,5 +164,5 @@ class ClientCommand:
 
     def _apart(self, name: str) -> WrongPlace:
         return WrongPlace(
-            f"{type(self).__name__}.{name} needs a connected app, which this version of lightning-apps cannot have."
+            f"{type(self).__name__}.{name} needs a connected app: run the command as `lightning NAME` after `lightning connect URL`."
         )
