@@ -139,3 +139,22 @@ def node_address() -> str:
 def public_address() -> str:
     """The address the world reaches this machine by, empty if unknown; the older framework's variable."""
     return os.environ.get("LIGHTNING_NODE_IP", "")
+
+
+APP_URL, APP_TOKEN, OWN_COMPONENT = "LIGHTNING_APP_STATE_URL", "LIGHTNING_APP_TOKEN", "LIGHTNING_COMPONENT"
+
+
+def own_app() -> tuple[str, str] | None:
+    """URL and token of the app that this process belongs to, as its host has put them into the environment."""
+    url = os.environ.get(APP_URL, "")
+    return (url, os.environ.get(APP_TOKEN, "")) if url else None
+
+
+def own_component() -> str:
+    """The full name of the work or flow that this process belongs to; "" if to none."""
+    return os.environ.get(OWN_COMPONENT, "") or os.environ.get("LIGHTNING_FLOW_NAME", "")
+
+
+def of_component(url: str, token: str, component: str) -> dict[str, str]:
+    """The variables that tell a process to which component of which app it belongs."""
+    return {APP_URL: url, APP_TOKEN: token, OWN_COMPONENT: component}

@@ -1,0 +1,103 @@
+"""Where an app is: its URL and what lets one in.  Knows nothing of connections."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from ..base.errors import UsageError
+
+PORT = 7501
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class BadAddress(UsageError, ValueError):
+    """No URL of an app."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where an app is.
+
+    Attributes:
+        scheme: "http" or "https".
+        host, port: of the server.
+        path: what stands before its own paths, where a proxy is in front: "" or "/apps/mine".
+        token: what lets one in; "": nothing.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    token: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The app's URL, without a token."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    @property
+    def websocket(self) -> str:
+        """The same for WebSockets."""
+        return f"{'wss' if self.scheme == 'https' else 'ws'}://{self.authority}{self.path}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it never leaves this machine (a tunnel may begin there)."""
+        return self.host in LOOPBACK or self.host.startswith("127.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request carries."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def __repr__(self) -> str:
+        return f"Address({self.url!r})"
+
+
+def parse(text: str, token: str = "", port: int | None = None) -> Address:
+    """An address from a URL, a host, or "localhost".
+
+    Args:
+        text: such as "http://127.0.0.1:7501", "myhost:7501", "https://example.org/apps/mine?token=…".
+        token: comes before one in the URL.
+        port: where the URL has none; without, 7501 on this machine and on hosts without a scheme.
+
+    Raises:
+        BadAddress: it is none.
+    """
+    whole = text.strip() if "://" in text else f"http://{text.strip()}"
+    try:
+        parts = urlsplit(whole)
+        host, own = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or set(host) & set(" \\@"):
+        raise BadAddress(f"{shown(text)!r} is no URL of an app: write it like http://127.0.0.1:{PORT}.")
+    usual = 443 if parts.scheme == "https" else 80
+    if own is None and ("://" not in text or _loops(host)):
+        usual = PORT
+    query = parse_qs(parts.query)
+    return Address(parts.scheme, host, own or port or usual, _prefix(parts.path), token or query.get("token", [""])[-1])
+
+
+def shown(text: Any) -> str:
+    """A URL that may be said: what comes after a `?` may be a token."""
+    return str(text).partition("?")[0]
+
+
+def _loops(host: str) -> bool:
+    return host in LOOPBACK or host.startswith("127.")
+
+
+def _prefix(path: str) -> str:
+    """People copy the address of the page."""
+    trimmed = path.rstrip("/")
+    return trimmed.removesuffix("/view").rstrip("/")
