@@ -395,6 +395,30 @@ def test_a_handler_may_end_the_app():
     assert of(effects, m.Exit)[0].code == 0
 
 
+class Answers(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.names = ["a"]
+
+    def run(self): ...
+
+    async def think(self, fail=False):
+        self.names.append("thought")
+        if fail:
+            raise ValueError("no")
+        return self.names
+
+
+def test_an_async_handler_is_finished_within_its_turn_and_undone_if_it_raises():
+    talk = Talk(Answers())
+
+    reply, failed = talk.ask("think"), talk.ask("think", True)
+
+    assert reply.value == ["a", "thought"] and type(reply.value) is list
+    assert isinstance(failed.error, ValueError)
+    assert talk.root.names == ["a", "thought"]
+
+
 def test_leaving_a_handler_by_sys_exit_is_its_error_and_the_app_goes_on():
     talk = Talk(Asks())
 

@@ -71,13 +71,13 @@ class Desk:
     def __init__(self, root: LightningFlow) -> None:
         self.root = root
 
-    async def ask(self, component: str, method: str, args: Any, kwargs: Any, timeout: float) -> Any:
+    async def ask(self, component: str, method: str, args: Any, kwargs: Any, *, timeout: float | None = 30.0) -> Any:
         return getattr(self.root, method)(**kwargs)
 
 
 def ask(verb: str, path: str, root: Root | None = None, complaints: list[str] | None = None, **options: Any) -> Any:
     root = root or Root()
-    app = Starlette(routes=commands.routes(offer_of(root).commands, Desk(root), (complaints or []).append))
+    app = Starlette(routes=commands.routes_of(offer_of(root).commands, Desk(root), (complaints or []).append))
 
     async def send() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:

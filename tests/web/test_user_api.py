@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 
 from lightning_apps.base import messages as m
+from lightning_apps.base.errors import Unanswered
 from lightning_apps.core.coordinator import Coordinator, Options
 from lightning_apps.model.api import Delete, Get, Post, Put
 from lightning_apps.model.flow import LightningFlow
@@ -36,10 +37,10 @@ class CoordinatorDesk:
     def __init__(self, root: LightningFlow) -> None:
         self.coordinator = Coordinator(root, Options(finish=asyncio.run))
         self.asked = 0
-        self.patience: list[float] = []
+        self.patience: list[float | None] = []
 
     async def ask(
-        self, component: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float
+        self, component: str, method: str, args: Any = (), kwargs: Any = None, *, timeout: float | None = 30.0
     ) -> Any:
         self.asked += 1
         self.patience.append(timeout)
@@ -240,8 +241,8 @@ def test_a_route_waits_as_long_as_it_says() -> None:
 def test_an_answer_that_never_comes_is_an_error() -> None:
     api = Api(lambda root: [Get("/a", root.add)])
 
-    async def never(*args: Any) -> Any:
-        raise TimeoutError
+    async def never(*args: Any, **options: Any) -> Any:
+        raise Unanswered
 
     api.desk.ask = never  # type: ignore[method-assign]
 

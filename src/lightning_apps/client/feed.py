@@ -24,6 +24,7 @@ STATE = "/api/v1/state"
 STREAM = "/api/v1/stream"
 PATIENCE = 10.0  # seconds that a read waits for an app that has just gone, as one whose host is started again
 IDLE = 60.0  # seconds without a read after which the stream is given up
+SOON = 0.1  # seconds in which a change usually comes back over the stream
 POLL = 0.5  # seconds between questions on behalf of listeners, where there is no stream
 FRESH = 0.02  # seconds that an answer counts as the present state, where there is no stream
 SLOWEST = 2.0  # seconds between attempts to reach the app again
@@ -111,12 +112,21 @@ class Feed:
 
     def wait_until(self, version: str, timeout: float = 2.0) -> None:
         """Until the state is of this version at least, for whoever has just changed something."""
-        if not version:
-            return
         self._asked_at = 0.0
-        if not self._polls and self._connected:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._connected or _order(self._version) >= _order(version), timeout)
+        if version and self._connected and not self._polls and not self._reaches(version, SOON) and self._is_behind():
+            self._reaches(version, timeout)
+
+    def _reaches(self, version: str, timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: not self._connected or _order(self._version) >= _order(version), timeout
+            )
+
+    def _is_behind(self) -> bool:
+        """A turn that changed nothing that is shown leaves the version as it was."""
+        with contextlib.suppress(NoAnswer):
+            return self.http.ask("GET", STATE, headers={"If-None-Match": f'"{self._version}"'}).status != 304
+        return False
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have `listener` called after each change, on another thread; returns what ends that."""
@@ -199,7 +209,7 @@ class Feed:
             from websockets.sync.client import connect
         except ImportError:
             raise NoStream from None
-        url = self.address.websocket + STREAM + (f"?since={quote(self._version)}" if self._tree is not None else "")
+        url = self.address.websocket + STREAM + (f"?from={quote(self._version)}" if self._tree is not None else "")
         proxy: Any = {"proxy": None} if self.address.is_loopback else {}
         options: Any = {"additional_headers": self.address.headers, "compression": None, "max_size": LARGEST, **proxy}
         try:

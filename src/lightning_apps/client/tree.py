@@ -12,6 +12,7 @@ from typing import Any
 Json = dict[str, Any]
 Place = tuple[str, ...]  # where a component stands: ("flows", "train"), ("structures", "ws", "works", "0")
 CHILDREN = ("flows", "works")
+Apply = Callable[["Tree", Json, Mapping[str, Any]], Any]
 
 
 class Unknown(LookupError):
@@ -27,7 +28,7 @@ class Tree:
 
     def __init__(self, state: Json) -> None:
         self.state = state
-        self._places = {name: place for name, place in _walk("root", (), state)}
+        self._places = dict(_walk("root", (), state))
 
     def apply(self, news: Iterable[Mapping[str, Any]]) -> None:
         """Take over changes, in order.
@@ -38,7 +39,7 @@ class Tree:
         state = self.state
         try:
             for item in news:
-                change = APPLY.get(item["op"], _nothing)
+                change: Apply = APPLY.get(item["op"], _nothing)
                 state = change(self, state, item)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise Unknown(str(error)) from error
@@ -93,7 +94,7 @@ def _nothing(tree: Tree, state: Json, item: Mapping[str, Any]) -> Json:
     return state
 
 
-APPLY: dict[str, Callable[[Tree, Json, Mapping[str, Any]], Any]] = {
+APPLY: dict[str, Apply] = {
     "set": Tree._set,
     "delete": Tree._delete,
     "splice": Tree._splice,

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..base import messages as m
@@ -17,7 +17,7 @@ from ..base.encoding import decode, encode
 from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
-from ..base.settings import Settings, colour_wanted, runtime_dir
+from ..base.settings import Settings, colour_wanted, of_component, runtime_dir
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
 from ..engines.inline import InlineEngine
@@ -35,6 +35,7 @@ from . import first_state, signals
 from .control import Control
 from .journal import Recorder, next_generation, open_journal
 from .main_file import app_file, surroundings
+from .offers import offered
 from .provenance import Provenance
 from .run_folder import RunFolder
 from .slow import SlowTurns
@@ -153,6 +154,7 @@ class Host:
             strict=settings.strict,
             free_port=self._hand_out_port,
             thread=threading.get_ident,
+            finish=_finished,
         )
 
     def _live(self) -> None:
@@ -160,6 +162,8 @@ class Host:
         if self.settings.blocking and not self._was_let_go():
             self.coordinator.held, self.app.stage = True, AppStage.BLOCKING
         self.app.connect(self)
+        if self.web is not None:
+            self.web.extra["offer"] = offered(self.app.root)
         self._commit(self._begin(), [])
         self._kept = self.coordinator.turn
         first_state.keep(self.folder, self.coordinator)
@@ -351,6 +355,7 @@ class Host:
             work=effect.work,
             address=self.hub.address,
             token=self.hub.expect(effect.place),
+            env=of_component(self.web.address, "", effect.work) if self.web is not None else {},
             start_method=work._lit_options.get("start_method") or self.settings.start_method,
             cwd=os.getcwd(),
             argv=tuple(self.settings.argv),
@@ -516,6 +521,13 @@ def _ended(records: list[m.Record]) -> int | None:
     """The exit code of an app that ended in the last turn that is recorded."""
     done = next((record.done for record in reversed(records) if not record.ending), [])
     return next((int(code) for what, code, *_ in done if what == "ended"), None)
+
+
+def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What an `async` handler answered; the turn lasts until it has."""
+    import asyncio
+
+    return asyncio.run(coroutine)
 
 
 def _address(settings: Settings, folder: RunFolder) -> str:

@@ -5,37 +5,28 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ..base.errors import LightningError
-from ..base.traces import user_traceback
-from ..model.offer import Command, target_of
+from ..base.errors import LightningError, Unanswered
+from ..base.traces import ours, user_traceback
+from ..model.offer import Command, Offer, target_of
+from ..ports import Desk
+from .context import Context
 from .parameters import Detail, Parameters, Unfit
 
 TIMEOUT = 30.0  # seconds
 NO_ANSWER = "The response was never received."
 BROKEN = "Internal Server Error"
-
-
-class Desk(Protocol):
-    """Where the flow is asked for something."""
-
-    async def ask(
-        self, component: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], timeout: float
-    ) -> Any:
-        """What the method answers, in a turn of its own.
-
-        Raises:
-            TimeoutError: not within `timeout` seconds.
-            Exception: whatever the method raised; its turn left nothing.
-        """
+HARNESS = {"starlette", "fastapi", "asyncio", "anyio", "concurrent", "threading.py"}  # what calls, in tracebacks
 
 
 Complain = Callable[[str], None]  # says at the app's terminal what went wrong
@@ -54,11 +45,22 @@ def failure_of(error: Exception, complain: Complain, debug: bool = False) -> Fai
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and hasattr(error, "detail"):  # starlette's and FastAPI's HTTPException
         return Failure(status, error.detail, getattr(error, "headers", None))
-    if isinstance(error, TimeoutError):
+    if isinstance(error, Unanswered):
         return Failure(500, NO_ANSWER)
-    trace = user_traceback(error)
+    trace = user_traceback(error.with_traceback(_of_the_app(error.__traceback__)))
     complain(trace)
     return Failure(500, trace if debug else BROKEN)
+
+
+def _of_the_app(trace: TracebackType | None) -> TracebackType | None:
+    """Without what calls the app's code."""
+    rest = trace
+    while rest is not None:
+        file = rest.tb_frame.f_code.co_filename
+        if not ours(file) and not HARNESS & set(file.split(os.sep)):
+            return rest
+        rest = rest.tb_next
+    return trace
 
 
 def said_in_json(value: Any) -> bytes:
@@ -100,7 +102,7 @@ class Served:
             query.setdefault(name, []).append(value)
         arguments = self.parameters.take(query, _json(await request.body()))
         if self._target is not None:
-            return await self._desk.ask(self._target.component, self._target.method, (), arguments, TIMEOUT)
+            return await self._desk.ask(self._target.component, self._target.method, (), arguments, timeout=TIMEOUT)
         if inspect.iscoroutinefunction(self.command.method):
             return await self.command.method(**arguments)
         return await asyncio.to_thread(self.command.method, **arguments)
@@ -153,7 +155,13 @@ def _json(body: bytes) -> Any:
         raise Unfit([Detail(("body",), f"JSON decode error: {error}", "json_invalid")]) from None
 
 
-def routes(commands: Sequence[Command], desk: Desk, complain: Complain, debug: bool = False) -> list[BaseRoute]:
+def routes(context: Context) -> list[BaseRoute]:
+    """`/command/…` and what clients need for it."""
+    offer: Offer = context.extra.get("offer", Offer())
+    return routes_of(offer.commands, context.desk, context.log.error, context.settings.log_level == "debug")
+
+
+def routes_of(commands: Sequence[Command], desk: Desk, complain: Complain, debug: bool = False) -> list[BaseRoute]:
     """Everything that serves these commands.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,23 +14,23 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..base.errors import MissingExtra
-from ..model.api import HttpMethod, RouteError
-from ..model.offer import Target, target_of
-from .commands import Complain, Desk, failure_of
+from ..model.api import HttpMethod
+from ..model.offer import Offer, Target, target_of
+from ..ports import Desk
+from .commands import Complain, failure_of
+from .context import Context
 from .parameters import resolved
 
-PIP = "pip install 'lightning-apps[api]'"
 
-
-def require_fastapi() -> None:
-    """Before the app starts.
-
-    Raises:
-        MissingExtra: it is not installed.
-    """
-    if importlib.util.find_spec("fastapi") is None:
-        raise MissingExtra(f"The routes of configure_api are served by FastAPI, which is not installed: {PIP}")
+def routes(context: Context) -> list[BaseRoute]:
+    """The author's own routes; FastAPI is imported meanwhile."""
+    offer: Offer = context.extra.get("offer", Offer())
+    if not offer.routes:
+        return []
+    found = UserRoutes(offer.routes, context.desk, context.log.error, context.settings.log_level == "debug")
+    context.extra["user_routes"] = found
+    found.begin()
+    return [found]
 
 
 class FlowRequest:
@@ -87,11 +86,15 @@ class UserRoutes(BaseRoute):
         self._patterns = [(route.verb, compile_path(route.route)[0]) for route in routes]
         self._app: asyncio.Task[Any] | None = None
 
-    async def load(self) -> Any:
-        """The FastAPI app, made in another thread the first time: it takes a while."""
+    def begin(self) -> asyncio.Task[Any]:
+        """Make the FastAPI app in another thread, as it takes a while."""
         if self._app is None:
             self._app = asyncio.create_task(asyncio.to_thread(self._make))
-        return await asyncio.shield(self._app)
+        return self._app
+
+    async def load(self) -> Any:
+        """The FastAPI app."""
+        return await asyncio.shield(self.begin())
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
@@ -153,7 +156,7 @@ class UserRoutes(BaseRoute):
             for name in requests:
                 kind = AsyncFlowRequest if awaits else FlowRequest
                 arguments[name] = kind(arguments[name], await arguments[name].body())
-            return await self._desk.ask(target.component, target.method, (), arguments, route.timeout)
+            return await self._desk.ask(target.component, target.method, (), arguments, timeout=route.timeout)
 
         endpoint.__name__ = endpoint.__qualname__ = str(route.method_name)
         endpoint.__doc__ = route.method.__doc__
@@ -165,4 +168,4 @@ def _is_request(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Request)
 
 
-__all__ = ["FlowRequest", "RouteError", "UserRoutes", "require_fastapi"]
+__all__ = ["FlowRequest", "UserRoutes", "routes"]
