@@ -355,12 +355,11 @@ class Host:
             work=effect.work,
             address=self.hub.address,
             token=self.hub.expect(effect.place),
-            env=of_component(self.web.address, "", effect.work) if self.web is not None else {},
             start_method=work._lit_options.get("start_method") or self.settings.start_method,
             cwd=os.getcwd(),
             argv=tuple(self.settings.argv),
             app_file=file,
-            env=surroundings(file),
+            env={**surroundings(file), **self._own_app(effect.work)},
             out=out,
             err=err,
             pickled=pickled,
@@ -371,6 +370,10 @@ class Host:
             orphan_limit=self.settings.orphan_limit,
         )
         self.engine.place(order)
+
+    def _own_app(self, component: str) -> dict[str, str]:
+        """What tells a component's process where its app is."""
+        return of_component(self.web.address, "", component) if self.web is not None else {}
 
     def _send(self, effect: m.Send) -> None:
         self.hub.send(effect.place, effect.message)

@@ -158,7 +158,7 @@ def _json(body: bytes) -> Any:
 def routes(context: Context) -> list[BaseRoute]:
     """`/command/…` and what clients need for it."""
     offer: Offer = context.extra.get("offer", Offer())
-    return routes_of(offer.commands, context.desk, context.log.error, context.settings.log_level == "debug")
+    return routes_of(offer.commands, context.desk, context.log.error, context.debug)
 
 
 def routes_of(commands: Sequence[Command], desk: Desk, complain: Complain, debug: bool = False) -> list[BaseRoute]:

@@ -27,7 +27,7 @@ def routes(context: Context) -> list[BaseRoute]:
     offer: Offer = context.extra.get("offer", Offer())
     if not offer.routes:
         return []
-    found = UserRoutes(offer.routes, context.desk, context.log.error, context.settings.log_level == "debug")
+    found = UserRoutes(offer.routes, context.desk, context.log.error, context.debug)
     context.extra["user_routes"] = found
     found.begin()
     return [found]
