@@ -19,6 +19,7 @@ import lightning as L
 from lightning_apps.base import messages as m
 from lightning_apps.base.encoding import decode, encode
 from lightning_apps.core.coordinator import Coordinator
+from lightning_apps.core.restore import put_together
 from lightning_apps.storage.journal import SqliteJournal
 from lightning_apps.wire.codec import dump, load_from_worker
 
@@ -110,15 +111,20 @@ def resume(count: int, snapshot: bool) -> dict[str, float]:
         loop = Loop(journal.append)
         loop.calls(count, 2)
         if snapshot:
-            journal.keep_snapshot(loop.coordinator.turn, time.time(), encode(loop.coordinator.snapshot()))
+            whole, grown = loop.coordinator.snapshot_apart()
+            parts = {name: (everything, encode(part)) for name, (everything, part) in grown.items()}
+            journal.keep_snapshot(loop.coordinator.turn, time.time(), encode(whole), parts)
         journal.close()
         size = os.path.getsize(path)
         began = time.perf_counter()
         journal = SqliteJournal(path)
-        kept, records = journal.load()
+        kept, apart, records = journal.load_all()
         loaded = time.perf_counter()
         later = Coordinator(Root())
-        later.restore(None if kept is None else decode(kept), records, load_from_worker, time.time())
+        parts = {name: [(n, decode(part)) for n, part in each] for name, each in apart.items()}
+        later.restore(
+            None if kept is None else put_together(decode(kept), parts), records, load_from_worker, time.time()
+        )
         ended = time.perf_counter()
         assert later.crew.lives["root.work"].calls.successes >= count
         return {

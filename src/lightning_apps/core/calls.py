@@ -203,11 +203,12 @@ class CallTable:
             shape[key] = entry
         return shape
 
-    def dump(self) -> dict[str, Any]:
-        """Everything, as values that can be encoded; `load` takes it."""
+    def dump(self, apart: bool = False) -> dict[str, Any]:
+        """Everything, as values that can be encoded; `load` takes it.  `apart`: what finished long ago is kept elsewhere."""
         return {
             "calls": list(self.by_key.values()),
-            "finished": self.finished.dump(),
+            "finished": [] if apart else self.finished.dump(),
+            "since": self.finished.since if apart else 0,
             "queue": [call.ordinal for call in self.queue],
             "active": self.active.ordinal if self.active is not None else 0,
             "latest": self.latest.key if self.latest is not None else None,
@@ -221,7 +222,7 @@ class CallTable:
         calls: list[Call] = dumped["calls"]
         self.by_key = {call.key: call for call in calls}
         numbered = {call.ordinal: call for call in calls}
-        self.finished.load(dumped["finished"])
+        self.finished.load(dumped["finished"], dumped["since"])
         self.queue = deque(numbered[ordinal] for ordinal in dumped["queue"])
         self.active = numbered.get(dumped["active"])
         self.latest = self.by_key.get(dumped["latest"]) if dumped["latest"] else None

@@ -22,6 +22,7 @@ from . import restore as saving
 from .asking import Asking
 from .crew import Crew
 from .failures import Failures
+from .finished import Part
 from .flow_side import FlowSide
 from .intake import Intake
 from .layouts import Layouts
@@ -127,6 +128,10 @@ class Coordinator:
     def snapshot(self) -> dict[str, Any]:
         """Everything there is between two turns, for `restore`; encode it before the next turn, it is not a copy."""
         return saving.snapshot(self)
+
+    def snapshot_apart(self) -> tuple[dict[str, Any], dict[str, tuple[bool, Part]]]:
+        """The same without what only grows, and what is new of that since the last time: see `restore.put_together`."""
+        return saving.snapshot_apart(self)
 
     def show_all(self) -> Published:
         """Everything there is between two turns, for readers; from here on turns say what changed since."""

@@ -118,10 +118,10 @@ class Life:
         message = self.mirror.take_outgoing()
         return [] if message is None else [Send(self.place, message)]
 
-    def dump(self) -> dict[str, Any]:
-        """What a snapshot keeps of it."""
+    def dump(self, apart: bool = False) -> dict[str, Any]:
+        """What a snapshot keeps of it; `apart`: without the calls that finished long ago."""
         kept = {name: getattr(self, name) for name in KEPT}
-        return {**kept, "calls": self.calls.dump(), "mirror": self.mirror.dump()}
+        return {**kept, "calls": self.calls.dump(apart), "mirror": self.mirror.dump()}
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` gave."""

@@ -16,17 +16,18 @@ from ..base.encoding import decode_change
 from ..base.errors import StateMismatch
 from ..base.messages import Outcome, Record
 from ..model.retry import Backoff, Policy
+from .finished import Part
 from .life import LEAVING, Life
 from .made import make_again
 from .reconcile import reconcile
 
 Coordinator = Any  # it is defined in terms of this module
-FORMAT = 1
+FORMAT = 2
 RESUMED = "the app was resumed"
 Read = Callable[[bytes], Any]
 
 
-def snapshot(coordinator: Coordinator) -> dict[str, Any]:
+def snapshot(coordinator: Coordinator, apart: bool = False) -> dict[str, Any]:
     """Everything between two turns; encode it before the next one.  Not copied: it refers to the state itself."""
     crew = coordinator.crew
     return {
@@ -34,10 +35,26 @@ def snapshot(coordinator: Coordinator) -> dict[str, Any]:
         "turn": coordinator.turn,
         "at": crew.now,
         "tree": coordinator.lineage.dump(),
-        "lives": {name: life.dump() for name, life in crew.lives.items()},
+        "lives": {name: life.dump(apart) for name, life in crew.lives.items()},
         "crew": crew.dump(),
         "timers": coordinator.schedules.dump(),
     }
+
+
+def snapshot_apart(coordinator: Coordinator) -> tuple[dict[str, Any], dict[str, tuple[bool, Part]]]:
+    """What there is but for the calls that finished long ago; and by work what is new of these, see `Finished.grown`."""
+    lives = coordinator.crew.lives.items()
+    grown = {name: part for name, life in lives if (part := life.calls.finished.grown(coordinator.turn)) is not None}
+    return snapshot(coordinator, apart=True), grown
+
+
+def put_together(kept: dict[str, Any], parts: Mapping[str, Iterable[tuple[int, Part]]]) -> dict[str, Any]:
+    """The snapshot that `snapshot_apart` gave, with the parts up to it by work, each with its turn."""
+    for name, life in kept["lives"].items():
+        calls = life["calls"]
+        if since := calls["since"]:
+            calls["finished"] = [part for turn, part in parts.get(name, ()) if turn >= since]
+    return kept
 
 
 def restore(
@@ -58,9 +75,10 @@ def restore(
 
 
 def _load(coordinator: Coordinator, kept: dict[str, Any]) -> None:
-    if kept["format"] > FORMAT:
+    if kept["format"] != FORMAT:
+        age = "newer" if kept["format"] > FORMAT else "older"
         raise StateMismatch(
-            f"This run was saved in format {kept['format']}, and this version reads up to {FORMAT}: resume it with the newer version."
+            f"This run was saved in format {kept['format']}, and this version reads {FORMAT}: resume it with the {age} version."
         )
     coordinator.open_turn(kept["at"])
     coordinator.turn = kept["turn"]

@@ -20,6 +20,7 @@ from ..base.messages import Event, Outcome
 from ..base.settings import Settings, colour_wanted, of_component, runtime_dir
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
+from ..core.restore import put_together
 from ..engines.inline import InlineEngine
 from ..model.app import LightningApp
 from ..model.binding import UNBOUND, free_port
@@ -41,7 +42,8 @@ from .run_folder import RunFolder
 from .slow import SlowTurns
 from .web import Web
 
-TAIL = 16 << 20  # bytes of records after which a snapshot is worth while
+TAIL = 4 << 20  # bytes of records after which a snapshot is worth while; they are gone through in half a second
+SHORT_TAIL = 64 << 10  # bytes of records that are gone through in a moment
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
 UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -198,12 +200,12 @@ class Host:
             return Outcome(m.Record(0, 0.0), [])
         never_said = self.journal.get("ended") is None
         self.journal.set("ended", "")
-        kept, records = self.journal.load()
+        kept, parts, records = self.journal.load_all()
         if never_said and (code := _ended(records)) is not None:
             self._exit(m.Exit(code, "The app had just ended when its process was killed."))
             return Outcome(m.Record(0, 0.0), [])
         survey = self.engine.survey()
-        snapshot = None if kept is None else decode(kept)
+        snapshot = None if kept is None else _whole(kept, parts)
         former = first_state.attributes(self.folder)
         alive = Alive(survey, self.coordinator, self.engine)
         try:
@@ -319,8 +321,18 @@ class Host:
         if isinstance(journal, SqliteJournal) and journal.bytes_since_snapshot > max(
             TAIL, 2 * journal.bytes_of_snapshot
         ):
-            data = encode(self.coordinator.snapshot())
-            self._write(lambda: journal.keep_snapshot(self.coordinator.turn, self.clock.wall(), data))
+            self._write(_snapshot_of(self.coordinator, journal, self.clock.wall()))
+
+    def _last_snapshot(self) -> None:
+        """At the end, so that whoever looks at the run then has no turns to go through; not where something is missing in the journal."""
+        journal, coordinator = self.journal, getattr(self, "coordinator", None)
+        if not isinstance(journal, SqliteJournal) or coordinator is None or not self._progressed:
+            return
+        if self._kept != coordinator.turn or coordinator.turn < journal.last_turn():
+            return
+        if journal.bytes_since_snapshot > max(SHORT_TAIL, journal.bytes_of_snapshot // 4):
+            with contextlib.suppress(JournalFull):  # then they have
+                _snapshot_of(coordinator, journal, self.clock.wall())()
 
     def _report(self, event: Event) -> None:
         """From engines and the hub; a death comes behind the last byte of its link."""
@@ -498,6 +510,7 @@ class Host:
         if self.provenance is not None:
             self.provenance.finish()
         self.pump.close()
+        self._last_snapshot()
         self.journal.close()
         self.app.exit_code = self.exit_code if self.exit_code is not None else 1
         coordinator = getattr(self, "coordinator", None)
@@ -513,6 +526,18 @@ PERFORM: dict[type, Callable[[Host, Any], None]] = {
     m.Exit: Host._exit,
     m.Say: Host._say,
 }
+
+
+def _snapshot_of(coordinator: Coordinator, journal: SqliteJournal, at: float) -> Callable[[], None]:
+    """Keeps everything as it is now, in as many tries as it takes."""
+    snapshot, grown = coordinator.snapshot_apart()
+    data, parts = encode(snapshot), {name: (whole, encode(part)) for name, (whole, part) in grown.items()}
+    return lambda: journal.keep_snapshot(coordinator.turn, at, data, parts)
+
+
+def _whole(kept: bytes, parts: dict[str, list[tuple[int, bytes]]]) -> Any:
+    """A snapshot as it is kept, and what is kept apart from it."""
+    return put_together(decode(kept), {name: [(n, decode(part)) for n, part in each] for name, each in parts.items()})
 
 
 def _told(outcome: Outcome) -> Outcome:
