@@ -138,6 +138,13 @@ def follow(state: Any, places: dict[str, Any], told: dict[str, Any]) -> None:
         if value:
             at[told["path"][0]] = {"works": {}, "flows": {}}
         return
+    if (
+        told["op"] == "went"
+        and len(place) > 2
+        and place[-4] == "structures"
+        and place[-3] not in walk(state, place[:-3])
+    ):
+        return  # it went with its structure
     holder = walk(state, place[:-1] if told["op"] in ("came", "went") else [*place, "vars", *told["path"]][:-1])
     if told["op"] == "came":
         more = {
@@ -147,7 +154,7 @@ def follow(state: Any, places: dict[str, Any], told: dict[str, Any]) -> None:
         }
         holder[place[-1]] = {"vars": value["vars"], **(more if value["is_flow"] else {})}
     elif told["op"] == "went":
-        del holder[place[-1]]
+        holder.pop(place[-1], None)
     elif told["op"] == "set":
         holder[told["path"][-1]] = value
     elif told["op"] == "delete":

@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pace_after: int = 100  # self-made turns in a row after which the flow is paced
     pace_fastest: float = 0.001  # seconds between paced turns at first
     pace_slowest: float = 0.1  # seconds between paced turns at last
+    streams: int = 4096  # open WebSockets with the state as it changes
     tell_tracebacks: bool = False  # to whoever asks over HTTP
     host: str = "127.0.0.1"
     port: int | None = None

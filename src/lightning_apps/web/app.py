@@ -8,12 +8,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import basics, commands, state_api, user_api
+from . import basics, commands, state_api, stream, user_api
 from .context import Context
 from .gate import Gate
 
 Group = Callable[[Context], list[BaseRoute]]
-GROUPS: tuple[Group, ...] = (state_api.routes, basics.routes, commands.routes, user_api.routes)
+GROUPS: tuple[Group, ...] = (
+    state_api.routes,
+    stream.routes,
+    basics.routes,
+    commands.routes,
+    user_api.routes,
+)
 
 
 def build(context: Context) -> ASGIApp:

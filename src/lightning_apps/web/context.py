@@ -10,6 +10,8 @@ from ..model.app import LightningApp
 from ..ports import Desk
 from .access import Access
 from .board import Board
+from .feed import Feed
+from .postbox import Postbox
 
 
 class Context:
@@ -18,6 +20,7 @@ class Context:
     Attributes:
         app: for what never changes while it runs (its info, its classes); its state is on the board.
         board: to read; call `board.catch_up()` before.
+        feed: what changed lately; `postbox.eager` while somebody waits for it.
         desk: to ask the flow's thread.
         access: who may enter.
         folder: the run's folder.
@@ -31,6 +34,8 @@ class Context:
         settings: Settings,
         log: Log,
         board: Board,
+        feed: Feed,
+        postbox: Postbox,
         desk: Desk,
         access: Access,
         folder: str,
@@ -38,7 +43,7 @@ class Context:
         extra: dict[str, Any],
     ) -> None:
         self.app, self.settings, self.log = app, settings, log
-        self.board, self.desk, self.access = board, desk, access
+        self.board, self.feed, self.postbox, self.desk, self.access = board, feed, postbox, desk, access
         self.folder, self.address, self.extra = folder, address, extra
 
     @property

@@ -16,6 +16,7 @@ from .app import build
 from .board import Board
 from .context import Context
 from .desk import WebDesk
+from .feed import Feed
 from .postbox import Postbox
 from .server import Server, new_loop
 
@@ -43,7 +44,10 @@ class Service:
         self._loop, self._postbox, self._board = new_loop(), postbox, board
         asyncio.set_event_loop(self._loop)
         self.desk = WebDesk(put, self._loop)
-        self.context = Context(app, settings, log, board, self.desk, access, folder, address, extra)
+        self.feed = Feed(board, self._loop)
+        self.context = Context(
+            app, settings, log, board, self.feed, postbox, self.desk, access, folder, address, extra
+        )  # fmt: skip
         self._server: Server | None = None
         self._stopped = False
 
@@ -68,6 +72,7 @@ class Service:
     def _news(self) -> None:
         self._postbox.heard()
         self._board.catch_up()
+        self.feed.deliver()
 
     def stop(self) -> None:
         """From any thread: end; requests that wait for the flow fail."""
