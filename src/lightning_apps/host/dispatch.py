@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -34,6 +35,7 @@ from .starter import Child
 from .zygote import Bodies
 
 ENGINES = ("local", "inline")
+PAUSE = 0.1  # seconds between looks whether there is room on a full disk
 
 
 class RunsApp(Protocol):
@@ -130,6 +132,7 @@ def _with_local(
     embedded: bool = False,
 ) -> int:
     log = _log(settings)
+    _wait_for_room(folder, log)
     folder.write_host(keeper)
     try:
         return host(app, settings, LocalEngine(channel, settings, log), folder, log)
@@ -138,6 +141,13 @@ def _with_local(
             raise
         channel.send(Failed(str(error), error.exit_code))
         return error.exit_code
+
+
+def _wait_for_room(folder: RunFolder, log: Log) -> None:
+    """A host that takes over works that live does not end them because the disk is full."""
+    while folder.entry() is not None and not folder.has_room():
+        log.once("error", f"There is no room in {folder.path}: the flow waits until there is; works go on.")
+        time.sleep(PAUSE)
 
 
 def _fork_keeper(app: LightningApp, settings: Settings, folder: RunFolder) -> tuple[Channel, int]:

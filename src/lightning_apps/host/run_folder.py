@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -29,6 +30,9 @@ class HostEntry(msgspec.Struct):
     boot: str
     machine: str
     keeper: int = 0
+
+
+ROOM = 256 << 10  # bytes
 
 
 class RunFolder:
@@ -83,6 +87,25 @@ class RunFolder:
         me = process_tree.look(os.getpid())
         entry = HostEntry(os.getpid(), me.started if me else "", boot_id(), socket.gethostname(), keeper)
         write_json(os.path.join(self.path, "host.json"), entry)
+
+    def has_room(self) -> bool:
+        """Whether there is room for what a host that takes over writes first.
+
+        Raises:
+            OSError: it cannot be written to for another reason.
+        """
+        path = os.path.join(self.path, "room")
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(bytes(ROOM))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return False
+            raise
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        return True
 
     def host_lives(self) -> bool:
         """Whether the host that wrote itself down is still there; unknown for another machine, which counts as yes."""
