@@ -60,6 +60,7 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
     _raise_file_limit()
     _print_by_line()
     folder = of_settings(settings, path, sys.argv)
+    all_settings.export(all_settings.shared_for(folder.shared))
     log = _log(settings)
     if settings.engine == "inline":
         folder.write_host()
@@ -100,6 +101,7 @@ def run_file_here(path: str, settings: Settings, host: RunsApp = run_host) -> in
 
 def _run_here(app: LightningApp, settings: Settings, file: str, host: RunsApp) -> int:
     folder = of_settings(settings, file, sys.argv)
+    all_settings.export(all_settings.shared_for(folder.shared))
     if settings.engine == "inline":
         folder.write_host()
         return host(app, settings, InlineEngine(settings), folder, _log(settings))
@@ -181,8 +183,8 @@ def _surroundings(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        all_settings.withdraw(*added)
-        all_settings.export({name: before[name] for name in added if name in before})
+        all_settings.withdraw(*added, all_settings.SHARED)
+        all_settings.export({name: before[name] for name in (*added, all_settings.SHARED) if name in before})
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 

@@ -42,6 +42,11 @@ class RunFolder:
         self.path, self.id, self.app_file = path, os.path.basename(path), app_file
         self.logs, self.files = os.path.join(path, "logs"), os.path.join(path, "files")
 
+    @property
+    def shared(self) -> str:
+        """What the works of the run share by name: drives, and the FileSystem."""
+        return os.path.join(self.files, "shared")
+
     def log_files(self, work: str) -> tuple[str, str]:
         """Where the output and the errors of a work go."""
         safe = work.replace(os.sep, "_")
