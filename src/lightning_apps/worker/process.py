@@ -16,8 +16,8 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
-from .packing import twin, unpacked
 from .baggage import Baggage
+from .packing import twin, unpacked
 from .session import Session
 
 HALT = object()  # an engine without signals asks for the end
