@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -23,7 +23,7 @@ from .tree import Json, Tree, Unknown
 STATE = "/api/v1/state"
 STREAM = "/api/v1/stream"
 PATIENCE = 10.0  # seconds that a read waits for an app that has just gone, as one whose host is started again
-IDLE = 60.0  # seconds without a read after which the stream is given up
+IDLE = 60.0  # seconds
 SOON = 0.1  # seconds in which a change usually comes back over the stream
 POLL = 0.5  # seconds between questions on behalf of listeners, where there is no stream
 FRESH = 0.02  # seconds that an answer counts as the present state, where there is no stream
@@ -53,13 +53,14 @@ class Feed:
     Args:
         address: of the app.
         patient: wait for an app that is not there yet, as for one that was there.
+        idle: seconds without a read after which the stream is given up.
     """
 
     _shared: ClassVar[dict[tuple[int, Address], Feed]] = {}
     _sharing: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, address: Address, patient: bool = False) -> None:
-        self.address, self.http, self._patient = address, Http(address), patient
+    def __init__(self, address: Address, patient: bool = False, idle: float = IDLE) -> None:
+        self.address, self.http, self._patient, self._idle = address, Http(address), patient, idle
         self._changed = threading.Condition()
         self._tree: Tree | None = None
         self._version = ""
@@ -67,6 +68,7 @@ class Feed:
         self._trouble: Unreachable | None = None
         self._thread: threading.Thread | None = None
         self._read_at = self._asked_at = 0.0
+        self._waiting = 0
         self._listeners: list[Callable[[], None]] = []
 
     @classmethod
@@ -100,7 +102,10 @@ class Feed:
             self._trouble, patient = None, self._tree is not None or self._patient
             if not self._polls:
                 self._start()
+                self._waiting += 1
                 self._changed.wait_for(lambda: self._connected or self._polls or self._hopeless(patient), PATIENCE)
+                self._waiting -= 1
+                self._read_at = time.monotonic()
             if self._connected and self._tree is not None:
                 return self._tree
             if not self._polls:
@@ -121,6 +126,21 @@ class Feed:
             return self._changed.wait_for(
                 lambda: not self._connected or _order(self._version) >= _order(version), timeout
             )
+
+    def send(self, verb: str, path: str, value: Any, headers: Mapping[str, str]) -> Answer:
+        """Ask for something that may be asked for twice, of an app that may be away for a moment.
+
+        Raises:
+            NoAnswer: it stays away.
+        """
+        deadline = time.monotonic() + (PATIENCE if self._tree is not None else 0.0)
+        while True:
+            try:
+                return self.http.ask(verb, path, value, headers)
+            except NoAnswer:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
 
     def _is_behind(self) -> bool:
         """A turn that changed nothing that is shown leaves the version as it was."""
@@ -194,7 +214,7 @@ class Feed:
             pause = min(pause * 2, SLOWEST)
 
     def _is_idle(self) -> bool:
-        return not self._listeners and time.monotonic() - self._read_at > IDLE
+        return not self._listeners and not self._waiting and time.monotonic() - self._read_at > self._idle
 
     def _messages(self) -> Iterator[Any]:
         """What the app says, until the connection breaks or nobody reads any more.
@@ -214,9 +234,11 @@ class Feed:
         options: Any = {"additional_headers": self.address.headers, "compression": None, "max_size": LARGEST, **proxy}
         try:
             with connect(url, **options) as connection:
+                if self._tree is not None and not self._is_behind():  # then it says nothing before something changes
+                    self._tell(self._version)
                 while not self._is_idle():
                     with contextlib.suppress(TimeoutError):
-                        yield msgspec.json.decode(connection.recv(timeout=IDLE))
+                        yield msgspec.json.decode(connection.recv(timeout=self._idle))
         except InvalidStatus as error:
             raise _refusal(self.address, error.response.status_code) from None
         except InvalidHandshake:

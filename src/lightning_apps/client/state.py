@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar, Protocol
@@ -18,6 +19,13 @@ from .tree import Json, Place, at, place_of_name, pointer
 
 SECTIONS = ("flows", "works", "structures")
 HOME = "http://127.0.0.1"
+
+
+class AppStateType(enum.Enum):
+    """Kinds of programs that read a state."""
+
+    STREAMLIT = enum.auto()
+    DEFAULT = enum.auto()
 
 
 class StateError(LightningError, AttributeError):
@@ -54,7 +62,7 @@ class Live:
         """
         patch = [{"op": "replace", "path": pointer(path), "value": value} for path, value in changes.items()]
         try:
-            answer = self.feed.http.ask("PATCH", STATE, patch, headers)
+            answer = self.feed.send("PATCH", STATE, patch, headers)
         except NoAnswer:
             raise unreachable("send") from None
         if answer.status >= 300:
@@ -107,9 +115,19 @@ class Session:
 
     def assign(self, path: Place, value: Any) -> None:
         """Send one value, and what was changed in place since the last time."""
+        self._send({**self._changed_in_place(), path: value})
+
+    def flush(self) -> None:
+        """Send what was changed in place."""
+        if changes := self._changed_in_place():
+            self._send(changes)
+
+    def _changed_in_place(self) -> dict[Place, Any]:
         state = self.source.state()
-        changes = {place: out for place, (kept, out) in self._out.items() if out != kept and _is(state, place, kept)}
-        changes[path] = value
+        return {place: out for place, (kept, out) in self._out.items() if out != kept and _is(state, place, kept)}
+
+    def _send(self, changes: dict[Place, Any]) -> None:
+        state = self.source.state()
         if self.plugin.should_update_app(_difference(state, changes)):
             self.source.send(changes, headers_for(self.plugin.get_context()))
         self._out = {place: known for place, known in self._out.items() if place not in changes}
@@ -172,7 +190,7 @@ class AppState:
         token: str = "",
     ) -> None:
         source: Source = Given(state) if state is not None else Live(_feed(host, port, token))
-        affiliation = my_affiliation or (type(self)._MY_AFFILIATION if host else _affiliation(type(self)))
+        affiliation = _affiliation(type(self), host is None) if my_affiliation is None else my_affiliation
         path: tuple[str, ...] | Callable[[Json], Place] = ()
         if affiliation and state is None:
             path = lambda whole: _under(whole, tuple(affiliation))  # noqa: E731
@@ -276,6 +294,10 @@ class AppState:
     def __setitem__(self, name: str, value: Any) -> None:
         setattr(self, name, value)
 
+    def send_delta(self) -> None:
+        """Send what was changed in place, as `state.items.append(1)`, without waiting for the next assignment."""
+        self._lit_session.flush()
+
     # -- the app -------------------------------------------------------------------------------------------
 
     def is_authorized(self) -> bool:
@@ -328,9 +350,9 @@ def _feed(host: str | None, port: int | None, token: str) -> Feed:
     return Feed.of(parse(HOME, token, port))
 
 
-def _affiliation(kind: type[AppState]) -> tuple[str, ...]:
-    """Below which component this process's AppState begins."""
-    if kind._MY_AFFILIATION:
+def _affiliation(kind: type[AppState], own: bool) -> tuple[str, ...]:
+    """Below which component an AppState begins: this process's, if it is of its own app."""
+    if kind._MY_AFFILIATION or not own:
         return kind._MY_AFFILIATION
     return tuple(settings.own_component().split(".")[1:])
 
@@ -342,4 +364,4 @@ def _under(state: Json, affiliation: tuple[str, ...]) -> Place:
     return found
 
 
-__all__ = ["AppState", "AppStatePlugin", "BaseStatePlugin", "Rejected", "StateError", "Unreachable"]
+__all__ = ["AppState", "AppStatePlugin", "AppStateType", "BaseStatePlugin", "Rejected", "StateError", "Unreachable"]

@@ -83,7 +83,19 @@ class Tree:
         place = self.place(name)
         for gone in [each for each in self._places if each == name or each.startswith(f"{name}.")]:
             del self._places[gone]
+        if not _has(state, place):  # its structure has gone before it
+            return state
         return changed(state, place[:-1], lambda holder: _without(holder, place[-1]))
+
+    def _structure(self, state: Json, item: Mapping[str, Any]) -> Any:
+        (name,) = item["path"]
+        empty: Json = {"works": {}, "flows": {}}
+        arrange = (
+            (lambda held: {**held, name: held.get(name, empty)})
+            if item["value"]
+            else (lambda held: _without(held, name))
+        )
+        return changed(state, (*self.place(item["component"]), "structures"), arrange)
 
     def _stage(self, state: Json, item: Mapping[str, Any]) -> Json:
         return {**state, "app_state": {**state.get("app_state", {}), "stage": item["value"]}}
@@ -100,6 +112,7 @@ APPLY: dict[str, Apply] = {
     "splice": Tree._splice,
     "came": Tree._came,
     "went": Tree._went,
+    "structure": Tree._structure,
     "stage": Tree._stage,
 }
 
@@ -108,7 +121,8 @@ def changed(holder: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) ->
     """A copy of `holder` in which what stands at `path` is what `change` makes of it; all else is shared."""
     if not path:
         return change(holder)
-    return _with(holder, path[0], changed(holder[path[0]], path[1:], change))
+    inside = holder.get(path[0], {}) if isinstance(holder, dict) else holder[path[0]]
+    return _with(holder, path[0], changed(inside, path[1:], change))
 
 
 def at(state: Json, place: Place) -> Json:
@@ -120,6 +134,14 @@ def at(state: Json, place: Place) -> Json:
     for key in place:
         state = state[key]
     return state
+
+
+def _has(state: Json, place: Place) -> bool:
+    try:
+        at(state, place)
+    except KeyError:
+        return False
+    return True
 
 
 def place_of_name(state: Json, name: str) -> Place | None:

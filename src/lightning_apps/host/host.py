@@ -17,7 +17,7 @@ from ..base.encoding import decode, encode
 from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
-from ..base.settings import Settings, colour_wanted, of_component, runtime_dir
+from ..base.settings import Settings, colour_wanted, export, of_component, runtime_dir, withdraw
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
 from ..core.restore import put_together
@@ -129,6 +129,7 @@ class Host:
         try:
             if self.settings.with_server:
                 self.web = Web(self.app, self.settings, self.folder, self.log, self.generation, self.pump.put)
+                export(self._own_app(""))
             self.coordinator = Coordinator(self.app.root, self._options())
             if isinstance(self.engine, InlineEngine):
                 self.engine.use(self._thread_for)
@@ -374,7 +375,6 @@ class Host:
             env={**surroundings(file), **self._own_app(effect.work)},
             out=out,
             err=err,
-            files=self.folder.files,
             pickled=pickled,
             cpus=needs.cpus or None,
             memory=needs.memory or None,
@@ -505,6 +505,7 @@ class Host:
 
     def _let_go(self) -> None:
         if self.web is not None:
+            withdraw(*self._own_app(""))
             self.web.close()
         self.hub.close()
         self.control.close()

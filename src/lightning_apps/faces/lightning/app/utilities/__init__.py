@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import load_app as load_app
     from . import network as network
     from . import packaging as packaging
+    from . import state as state
     from . import tracer as tracer
 else:
     __getattr__ = submodules(__name__)

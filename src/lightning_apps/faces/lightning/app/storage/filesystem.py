@@ -1,5 +1,0 @@
-"""`lightning.app.storage.filesystem`."""
-
-from lightning_apps.storage.filesystem import FileSystem
-
-__all__ = ["FileSystem"]
