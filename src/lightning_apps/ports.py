@@ -34,6 +34,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         start_method: "zygote" (forked from the process that executed the app file) or "spawn".
         cwd, argv, app_file: the app's surroundings; `app_file` is "" for an app without a file.
         out, err: files the worker's output goes to; "" for the terminal.
+        files: the folder of what works of this run hand over, as it is called where the worker runs; "" without one.
         pickled: the component, where it could be pickled; else it is taken by name from the tree the app file built.
         cpus, memory (bytes), devices: what it asks for by number; None: nothing.
         wish_devices: GPUs it would like (an older name such as "gpu"); it runs without them too.
@@ -51,6 +52,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     app_file: str = ""
     out: str = ""
     err: str = ""
+    files: str = ""
     pickled: bytes | None = None
     cpus: float | None = None
     memory: int | None = None

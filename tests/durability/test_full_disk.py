@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import pytest
@@ -100,19 +98,6 @@ class Root(L.LightningFlow):
 
 app = L.LightningApp(Root())
 """
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Any:
-    """A file system with room for little."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_real_disk_that_fills_up_holds_the_flow_and_not_the_works(

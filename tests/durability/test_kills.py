@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,13 +61,13 @@ app = L.LightningApp(Root())
 
 
 class Run:
-    """One app through all its lives."""
+    """One app through all its lives; `disk`: a file system with little room, for its journal."""
 
-    def __init__(self, line: CommandLine, calls: int, seed: int) -> None:
+    def __init__(self, line: CommandLine, calls: int, seed: int, disk: Path | None = None) -> None:
         self.line, self.calls, self.rng = line, calls, random.Random(seed)
         self.history, self.final = line.folder / "history", line.folder / "final"
         self.history.touch()
-        self.file, self.runs = line.app(APP), line.folder / "runs"
+        self.file, self.runs = line.app(APP), (disk or line.folder) / "runs"
         self.env = {"HISTORY": str(self.history), "FINAL": str(self.final), "CALLS": str(calls)}
         self.process = self.start()
 
@@ -154,6 +157,20 @@ def stop_both(run: Run) -> None:
     stop_a_while([run.host(), *run.works()], 0.2)
 
 
+def fill_the_disk(run: Run) -> None:
+    """For a while there is no room for anything in the run's folder."""
+    filler = run.runs / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            for size in (1 << 16, 1 << 9, 1):
+                while file.write(bytes(size)) == size:
+                    """Until it is full to the last byte."""
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+    time.sleep(0.3)  # that long there is no room
+    filler.unlink()
+
+
 def send(pid: int, number: int) -> None:
     try:
         if pid:
@@ -173,6 +190,27 @@ BLOWS: dict[str, Callable[[Run], None]] = {
 }
 
 
+LASTING = ("a work is stopped", "the host is stopped", "host and works are stopped")
+KILLING = ("a work is killed", "the host is killed", "host and work are killed")
+FULL = "the disk is full"
+
+
+def together(first: str, second: str) -> Callable[[Run], None]:
+    """A blow that lasts, and another that falls meanwhile; two short ones, one right behind the other."""
+
+    def blow(run: Run) -> None:
+        if first not in (*LASTING, FULL):
+            ALL[first](run)
+            return ALL[second](run)
+        lasting = threading.Thread(target=ALL[first], args=(run,))
+        lasting.start()
+        time.sleep(0.05)  # in the midst of it
+        ALL[second](run)
+        return lasting.join()
+
+    return blow
+
+
 def survive(run: Run, blows: list[Callable[[Run], None]]) -> dict[str, Any]:
     struck = 0
     for blow in blows:
@@ -181,6 +219,15 @@ def survive(run: Run, blows: list[Callable[[Run], None]]) -> dict[str, Any]:
             struck += 1
     assert struck >= len(blows) // 2, f"only {struck} of {len(blows)}: the app ended too soon"
     return run.finish()
+
+
+ALL = {**BLOWS, FULL: fill_the_disk}
+PAIRS = [
+    *itertools.combinations_with_replacement(KILLING, 2),
+    *itertools.product(LASTING, KILLING),
+    *itertools.combinations(LASTING, 2),
+]
+FULL_PAIRS = [(FULL, other) for other in (*LASTING, *KILLING)]
 
 
 def test_undisturbed_every_call_is_made_once(command_line: CommandLine) -> None:
@@ -201,6 +248,27 @@ def test_it_is_done_whatever_comes_together(command_line: CommandLine) -> None:
     run = Run(command_line, 40, 2)
 
     survive(run, run.rng.sample(list(BLOWS.values()), len(BLOWS)))
+
+
+def test_it_is_done_whatever_comes_in_pairs(command_line: CommandLine) -> None:
+    run = Run(command_line, 60, 3)
+
+    survive(run, [together(*pair) for pair in run.rng.sample(PAIRS, 6)])
+
+
+@pytest.mark.parametrize("pair", [(FULL, FULL), *FULL_PAIRS], ids=" and ".join)
+def test_it_is_done_although_the_disk_is_full_meanwhile(
+    command_line: CommandLine, small_disk: Path, pair: tuple[str, str]
+) -> None:
+    run = Run(command_line, 40, 4, small_disk)
+
+    survive(run, [fill_the_disk if pair[1] == FULL else together(*pair)] * 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
+def test_it_is_done_whatever_two_come_together(command_line: CommandLine, pair: tuple[str, str]) -> None:
+    survive(Run(command_line, 60, 5), [together(*pair)] * 6)
 
 
 @pytest.mark.slow

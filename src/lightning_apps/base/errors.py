@@ -21,6 +21,12 @@
     ├── CannotEdit                     (ValueError) a change asked for from outside that does not fit the state
     ├── OutOfDate                      it was asked for on the grounds of an older state
     ├── Unanswered                     the flow did not answer a request in time
+    ├── StorageError                   (RuntimeError) a file or value could not be handed over or fetched
+    │   ├── NotFound                   (FileNotFoundError) it is not there
+    │   ├── AlreadyThere               (FileExistsError) something is there that was not to be replaced
+    │   ├── OutsideFolder              (ValueError) a path that leads out of the folder it has to be in
+    │   ├── ContentDamaged             its bytes are not those its hash says
+    │   └── Unreachable                a store, or the worker that has it, does not answer
     ├── EngineError                    an engine could not do what it was asked for
     ├── KitError                       a test of an app asks for what cannot be
     │   ├── AppWaits, AppNeverRests    it should come to its end, or to rest, and does not
@@ -35,6 +41,7 @@ from __future__ import annotations
 
 __all__ = [
     "AlreadyAttached",
+    "AlreadyThere",
     "AppExit",
     "AppLoadError",
     "AppNeverRests",
@@ -45,6 +52,7 @@ __all__ = [
     "CannotKeep",
     "CannotSend",
     "ComponentError",
+    "ContentDamaged",
     "EngineError",
     "InitForgotten",
     "InvariantBroken",
@@ -54,15 +62,19 @@ __all__ = [
     "LightningError",
     "MissingExtra",
     "NotAttached",
+    "NotFound",
     "OutOfDate",
+    "OutsideFolder",
     "PortInUse",
     "ProtocolError",
     "RunError",
     "RunMissing",
     "ScheduleError",
     "StateMismatch",
+    "StorageError",
     "Unanswered",
     "UnknownEngine",
+    "Unreachable",
     "UsageError",
     "WorkFailed",
     "WorkStopped",
@@ -164,6 +176,30 @@ class OutOfDate(LightningError):
 
 class Unanswered(LightningError):
     """The flow did not answer a request in time, or has ended."""
+
+
+class StorageError(LightningError, RuntimeError):
+    """A file or value could not be handed over or fetched."""
+
+
+class NotFound(StorageError, FileNotFoundError):
+    """A file or value that was asked for is not there."""
+
+
+class AlreadyThere(StorageError, FileExistsError):
+    """Something is there already that was not to be replaced."""
+
+
+class OutsideFolder(StorageError, ValueError):
+    """A path that leads out of the folder it has to be in."""
+
+
+class ContentDamaged(StorageError):
+    """The bytes that are there are not those that were handed over."""
+
+
+class Unreachable(StorageError):
+    """A store, or the worker that has the bytes, does not answer."""
 
 
 class EngineError(LightningError):

@@ -26,6 +26,8 @@ class StateValue(NamedTuple):
         unpack: and back.
         mutable: whether it can change in place; such values are compared by their encoding.
         inside: what else has to be keepable for a value to be, or None; may refuse the value itself.
+        adopt: called with a value, the component whose state it has become part of, and the attribute; returns what is kept.
+        key: what of a value counts for the key of a call it is an argument of; None: all that `pack` returns.
     """
 
     name: str
@@ -34,6 +36,8 @@ class StateValue(NamedTuple):
     unpack: Callable[[Any], Any]
     mutable: bool = False
     inside: Callable[[Any], Any] = _nothing
+    adopt: Callable[[Any, Any, str], Any] | None = None
+    key: Callable[[Any], Any] | None = None
 
 
 class Registry:
@@ -45,9 +49,11 @@ class Registry:
         self.families: list[tuple[Callable[[type], bool], Callable[[type], StateValue]]] = []
         self.family_unpack: dict[str, Callable[[Any], Any]] = {}
         self.alike: dict[type, type] = {}  # tracked containers are encoded as the plain ones
+        self.adopting = False  # whether any type wants to know whose state its values are part of
 
     def add(self, entry: StateValue) -> None:
         self.by_type[entry.kind] = self.by_name[entry.name] = entry
+        self.adopting = self.adopting or entry.adopt is not None
 
     def find(self, kind: type) -> StateValue | None:
         """The entry for exactly this type; a family's member is looked up once and remembered."""
@@ -79,9 +85,12 @@ def register(
     unpack: Callable[[Any], Any],
     mutable: bool = False,
     inside: Callable[[Any], Any] = _nothing,
+    *,
+    adopt: Callable[[Any, Any, str], Any] | None = None,
+    key: Callable[[Any], Any] | None = None,
 ) -> None:
     """Let values of exactly this type be state, under a name that must never change."""
-    registry.add(StateValue(name, kind, pack, unpack, mutable, inside))
+    registry.add(StateValue(name, kind, pack, unpack, mutable, inside, adopt, key))
 
 
 def keepable(kind: type) -> bool:

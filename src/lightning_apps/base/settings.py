@@ -11,6 +11,8 @@ import msgspec
 
 from .errors import UsageError
 
+SHARED = "SHARED_MOUNT_DIRECTORY"  # the older framework's
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How an app is run.  Each field `x_y` is also the variable `LIGHTNING_X_Y`; options of the command line come first."""
@@ -130,6 +132,22 @@ def runtime_dir() -> str:
 
     wanted = os.environ.get("XDG_RUNTIME_DIR", "")
     return wanted if wanted and os.path.isdir(wanted) and os.access(wanted, os.W_OK) else tempfile.gettempdir()
+
+
+def storage_root() -> str:
+    """The folder that `lit://` paths lead to; the older framework's variable, else one in the current folder."""
+    return os.environ.get("STORAGE_ROOT_DIR") or ".storage"
+
+
+def shared_folder() -> str:
+    """The folder that the works of an app share; in a running app one in its run folder, unless the variable was set."""
+    return os.environ.get(SHARED) or os.environ.get("LIGHTNING_STORAGE_PATH") or ".shared"
+
+
+def shared_for(folder: str) -> dict[str, str]:
+    """The variable that tells the processes of a run of its shared folder; empty where the user has chosen one."""
+    chosen = os.environ.get(SHARED) or os.environ.get("LIGHTNING_STORAGE_PATH")
+    return {} if chosen else {SHARED: folder}
 
 
 def node_address() -> str:

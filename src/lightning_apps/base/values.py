@@ -77,6 +77,24 @@ def check_leaf(value: Any, kind: type) -> None:
         check_leaf(held, type(held))
 
 
+def adopt(value: Any, owner: Any, name: str) -> Any:
+    """Tell values inside a stored one whose state they are part of now; what is stored in its place."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind is TrackedList or kind is TrackedDict:
+        items = enumerate(list.__iter__(value)) if kind is TrackedList else list(dict.items(value))
+        for key, item in items:
+            if (kept := adopt(item, owner, name)) is not item:
+                (list if kind is TrackedList else dict).__setitem__(value, key, kept)
+        return value
+    if kind is tuple:
+        kept = tuple(adopt(item, owner, name) for item in value)
+        return value if all(a is b for a, b in zip(value, kept, strict=True)) else kept
+    entry = registry.find(kind)
+    return value if entry is None or entry.adopt is None else entry.adopt(value, owner, name)
+
+
 def opaque(value: Any) -> bool:
     """Whether something inside can change without telling us: such values are compared by their encoding."""
     kind = type(value)
@@ -149,9 +167,11 @@ def _admit(node: Any, item: Any, key: Any) -> Any:
     if type(item) in SCALARS:
         return item
     try:
-        return track(item, node, key)
+        kept = track(item, node, key)
     except (CannotKeep, RecursionError) as error:
         raise CannotKeep(_refusal(node, item, error)) from None
+    owner, path = place_of(node) if registry.adopting else (None, ())
+    return kept if owner is None else adopt(kept, owner, path[0])
 
 
 def _refusal(node: Any, item: Any, error: Exception) -> str:

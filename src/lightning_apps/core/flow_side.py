@@ -31,6 +31,7 @@ class FlowSide:
     """What flows, and works as their flows see them, are bound to."""
 
     context = "flow"
+    files = None
 
     def __init__(
         self,

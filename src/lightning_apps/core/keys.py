@@ -80,7 +80,7 @@ def canonical(value: Any, warn: Warn, careful: bool = False) -> Any:
         return _ext(SET_ if kind is set else FROZENSET, items)
     entry = registry.find(kind)
     if entry is not None:
-        return _ext(NAMED, [entry.name, canonical(entry.pack(value), warn, careful)])
+        return _ext(NAMED, [entry.name, canonical((entry.key or entry.pack)(value), warn, careful)])
     return _reduced(value, kind, warn, careful)
 
 

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -34,6 +35,7 @@ from .starter import Child
 from .zygote import Bodies
 
 ENGINES = ("local", "inline")
+PAUSE = 0.1  # seconds between looks whether there is room on a full disk
 
 
 class RunsApp(Protocol):
@@ -58,6 +60,7 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
     _raise_file_limit()
     _print_by_line()
     folder = of_settings(settings, path, sys.argv)
+    all_settings.export(all_settings.shared_for(folder.shared))
     log = _log(settings)
     if settings.engine == "inline":
         folder.write_host()
@@ -98,6 +101,7 @@ def run_file_here(path: str, settings: Settings, host: RunsApp = run_host) -> in
 
 def _run_here(app: LightningApp, settings: Settings, file: str, host: RunsApp) -> int:
     folder = of_settings(settings, file, sys.argv)
+    all_settings.export(all_settings.shared_for(folder.shared))
     if settings.engine == "inline":
         folder.write_host()
         return host(app, settings, InlineEngine(settings), folder, _log(settings))
@@ -130,6 +134,7 @@ def _with_local(
     embedded: bool = False,
 ) -> int:
     log = _log(settings)
+    _wait_for_room(folder, log)
     folder.write_host(keeper)
     try:
         return host(app, settings, LocalEngine(channel, settings, log), folder, log)
@@ -138,6 +143,13 @@ def _with_local(
             raise
         channel.send(Failed(str(error), error.exit_code))
         return error.exit_code
+
+
+def _wait_for_room(folder: RunFolder, log: Log) -> None:
+    """A host that takes over works that live does not end them because the disk is full."""
+    while folder.entry() is not None and not folder.has_room():
+        log.once("error", f"There is no room in {folder.path}: the flow waits until there is; works go on.")
+        time.sleep(PAUSE)
 
 
 def _fork_keeper(app: LightningApp, settings: Settings, folder: RunFolder) -> tuple[Channel, int]:
@@ -171,8 +183,8 @@ def _surroundings(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        all_settings.withdraw(*added)
-        all_settings.export({name: before[name] for name in added if name in before})
+        all_settings.withdraw(*added, all_settings.SHARED)
+        all_settings.export({name: before[name] for name in (*added, all_settings.SHARED) if name in before})
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 

@@ -375,6 +375,7 @@ class Host:
             env={**surroundings(file), **self._own_app(effect.work)},
             out=out,
             err=err,
+            files=self.folder.files,
             pickled=pickled,
             cpus=needs.cpus or None,
             memory=needs.memory or None,

@@ -15,11 +15,13 @@ from ..base.errors import LightningError, RunError
 from ..base.settings import Settings
 from ..core.past import Past
 from ..core.story import Story
+from ..storage.carried import Drive, Path, Payload
 from ..storage.history import ALL, History
 from ..storage.journal import SqliteJournal
 from . import first_state
 from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 
+READABLE = (Drive, Path, Payload)  # types beyond the base that states may hold
 RUNNING, STARTING, FORKED, INTERRUPTED = "running", "starting", "forked", "interrupted"
 YOUNG = 60.0  # seconds in which a run without a host is taken for one that is just starting
 ALL_RUNS_KEPT = 1 << 30

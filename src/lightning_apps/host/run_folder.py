@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -31,12 +32,20 @@ class HostEntry(msgspec.Struct):
     keeper: int = 0
 
 
+ROOM = 256 << 10  # bytes
+
+
 class RunFolder:
     """The paths of one run; `app_file` is "" for an app without a file."""
 
     def __init__(self, path: str, app_file: str = "") -> None:
         self.path, self.id, self.app_file = path, os.path.basename(path), app_file
         self.logs, self.files = os.path.join(path, "logs"), os.path.join(path, "files")
+
+    @property
+    def shared(self) -> str:
+        """What the works of the run share by name: drives, and the FileSystem."""
+        return os.path.join(self.files, "shared")
 
     def log_files(self, work: str) -> tuple[str, str]:
         """Where the output and the errors of a work go."""
@@ -83,6 +92,25 @@ class RunFolder:
         me = process_tree.look(os.getpid())
         entry = HostEntry(os.getpid(), me.started if me else "", boot_id(), socket.gethostname(), keeper)
         write_json(os.path.join(self.path, "host.json"), entry)
+
+    def has_room(self) -> bool:
+        """Whether there is room for what a host that takes over writes first.
+
+        Raises:
+            OSError: it cannot be written to for another reason.
+        """
+        path = os.path.join(self.path, "room")
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(bytes(ROOM))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return False
+            raise
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        return True
 
     def host_lives(self) -> bool:
         """Whether the host that wrote itself down is still there; unknown for another machine, which counts as yes."""

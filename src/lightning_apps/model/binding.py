@@ -23,6 +23,7 @@ class Binding(Protocol):
     """What a component needs from the coordinator (in the host) or from the session (in a worker)."""
 
     context: str  # "flow", "work", or "" outside of any app
+    files: Any  # what a work hands over and is handed, which paths and payloads ask; None but in a work's process
 
     def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any, old: Any) -> None:
         """A path of the component's state took a value (already stored) in the place of `old`."""
@@ -63,6 +64,7 @@ class Unbound:
     """No app: works run here and now, results are remembered per arguments if `cache_calls`."""
 
     context = ""
+    files = None
     app_runs = False  # in the host of a running app, a work that is in no flow has nobody to run it
 
     def moved(self, component: Component, path: tuple[Any, ...], op: int, value: Any, old: Any) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ..base.arrivals import put
-from ..base.encoding import SCALARS
+from ..base.encoding import SCALARS, registry
 from ..base.errors import AttributeNotDeclared, CannotKeep, InitForgotten
 from ..base.messages import DELETE, SET, SPLICE, Change
-from ..base.values import GONE, TrackedList, opaque, plain, release, same, track, watch
+from ..base.values import GONE, TrackedList, adopt, opaque, plain, release, same, track, watch
 from .binding import UNBOUND, Binding
 
 
@@ -107,6 +107,8 @@ class Component(metaclass=ComponentType):
         self._lit_check_name(name)
         if self._lit_take_child(name, value):
             return
+        if registry.adopting:
+            value = adopt(value, self, name)
         if value is old or (name in self._lit_state and same(old, value)):
             return
         self._lit_binding.check_thread(self)
@@ -126,6 +128,8 @@ class Component(metaclass=ComponentType):
             raise CannotKeep(
                 f"{self._lit_describe()} cannot keep {name!r} in its state: the value contains itself."
             ) from None
+        if registry.adopting:
+            kept = adopt(kept, self, name)
         self._lit_opaque.discard(name)
         if type(kept) not in SCALARS and opaque(kept):
             self._lit_opaque.add(name)
@@ -183,6 +187,8 @@ class Component(metaclass=ComponentType):
             self._lit_state.pop(name, None)
             return fits
         self._lit_state[name] = None
+        if registry.adopting:
+            self.__dict__[name] = adopt(self.__dict__[name], self, name)
         self._lit_look_inside(name, change.op, change.value)
         if len(change.path) == 1 and change.op == SET:
             self._lit_watch(name, self.__dict__[name])

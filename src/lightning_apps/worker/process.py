@@ -16,6 +16,7 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
+from .baggage import Baggage
 from .packing import twin, unpacked
 from .session import Session
 
@@ -78,7 +79,7 @@ class Worker:
         self.order = order
         work._lit_name = order.work
         self.pump = Pump()
-        self.session = Session(work, self._send, self.pump.alarm)
+        self.session = Session(work, self._send, self.pump.alarm, files=Baggage(work, order.files))
         self.link = Link(dial(order.address), self.pump, self._on_frame, self._on_end)
         self.former: Any = None
         self._pause = REDIAL

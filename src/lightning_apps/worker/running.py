@@ -14,6 +14,7 @@ from ..base.status import WorkFailureReasons as Why
 from ..base.status import WorkStageStatus as Stage
 from ..base.traces import user_traceback
 from ..model.work import LightningWork
+from .baggage import Baggage
 from .halt import Halt
 from .hearing import Hearing
 from .unspoken import Unspoken
@@ -37,9 +38,10 @@ class Running:
         hearing: Hearing,
         halt: Halt,
         wall: Callable[[], float],
+        files: Baggage,
     ) -> None:
         self._work, self._voice, self._unspoken, self._hearing = work, voice, unspoken, hearing
-        self._halt, self._wall = halt, wall
+        self._halt, self._wall, self._files = halt, wall, files
         self._plain_class = type(work)
         self.current: m.Run | None = None
         self.kept: dict[str, Any] | None = None
@@ -73,9 +75,10 @@ class Running:
         self.current = order
         try:
             self._hearing.settle_in()
-            args, kwargs = pickle.loads(order.arguments)
+            args, kwargs = self._files.unpack(*pickle.loads(order.arguments))
             value = self._plain_class.run.plain(self._work, *args, **kwargs)  # type: ignore[attr-defined]
             self._unspoken.sweep()
+            self._files.hand_over()
             self._succeeded(order, value)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             self._failed(order, error)
@@ -140,6 +143,7 @@ class Running:
             sys.stderr.write(user_traceback(error))
         self._unspoken.sweep_quietly()
         if self.current is not None:
+            self._files.hand_over_quietly()
             self._voice.say(m.Moved(self.current.ordinal, self.current.attempt, Stage.STOPPED, self._wall()))
         with self._voice.lock:
             self._voice.flush()

@@ -18,6 +18,7 @@ from ..model.component import Component
 from ..model.flow import LightningFlow
 from ..model.retry import Policy
 from ..model.work import LightningWork
+from .baggage import Baggage
 from .halt import Halt
 from .hearing import Hearing
 from .running import Running
@@ -40,6 +41,7 @@ class Session:
         alarm: calls back in so many seconds, on another thread if this one is busy.
         wall: the wall clock.
         clock: seconds that only grow.
+        files: what the work hands over and is handed.
     """
 
     context = "work"
@@ -51,13 +53,14 @@ class Session:
         alarm: Alarm,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.perf_counter,
+        files: Baggage | None = None,
     ) -> None:
-        self.work, self._wall = work, wall
+        self.work, self._wall, self.files = work, wall, files or Baggage(work)
         self._voice = Voice(work, send, alarm, clock)
         self._unspoken = Unspoken(work, self._voice)
         self._halt = Halt(work)
         self._hearing = Hearing(work, self._voice, self._unspoken, self._halt)
-        self._running = Running(work, self._voice, self._unspoken, self._hearing, self._halt, wall)
+        self._running = Running(work, self._voice, self._unspoken, self._hearing, self._halt, wall, self.files)
         self.generation = self.attempted = 0
         self.offered_port = 0
         self.moved: Moved = self._voice.moved  # at once: it is what works do most

@@ -1,0 +1,113 @@
+"""What paths, payloads and running calls ask about files; what does it is loaded with the first value that has a file.
+
+A work without any pays nothing for them: neither at its start nor in its calls.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+from typing import Any, Protocol
+
+from ..base.encoding import registry
+from ..base.traces import user_traceback
+from ..model.work import LightningWork
+
+
+class Does(Protocol):
+    """What `worker.files.Files` does."""
+
+    def unpack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]: ...
+
+    def fetch_own(self) -> None: ...
+
+    def hand_over(self) -> None: ...
+
+    def has(self, path: Any) -> bool: ...
+
+    def get(self, path: Any) -> None: ...
+
+    def keep_value(self, payload: Any) -> None: ...
+
+    def has_value(self, payload: Any) -> bool: ...
+
+    def load_value(self, payload: Any) -> Any: ...
+
+
+class Baggage:
+    """The files of one work.
+
+    Args:
+        work: whose.
+        folder: of what the works of its run hand over; "" if there is none.
+    """
+
+    def __init__(self, work: LightningWork, folder: str = "") -> None:
+        self._work, self._folder = work, folder
+        self._does: Does | None = None
+
+    @property
+    def _carried(self) -> bool:
+        """Whether any value with a file can be there: their types are registered by who imports them."""
+        return bool(self._folder) and registry.adopting
+
+    def _files(self) -> Does:
+        if self._does is None:
+            does: Does = import_module(".files", __package__).files_in(self._work, self._folder, machine())
+            self._does = does
+        return self._does
+
+    # -- around a call -------------------------------------------------------------------------------------------
+
+    def unpack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """The arguments of a call as this work's own, with their files here; those of its attributes as well."""
+        if not self._carried:
+            return args, kwargs
+        self._files().fetch_own()
+        return self._files().unpack(args, kwargs)
+
+    def hand_over(self) -> None:
+        """Keep what this work's paths and payloads hold now."""
+        if self._carried:
+            self._files().hand_over()
+
+    def hand_over_quietly(self) -> None:
+        """Where an error has nowhere to go but the terminal."""
+        try:
+            self.hand_over()
+        except Exception as error:
+            sys.stderr.write(user_traceback(error))
+
+    # -- asked by paths and payloads -----------------------------------------------------------------------------
+
+    def has(self, path: Any) -> bool:
+        """Whether its origin has handed it over, or has it on this machine."""
+        return self._files().has(path)
+
+    def get(self, path: Any) -> None:
+        """Have it here, replacing what is here."""
+        self._files().get(path)
+
+    def keep_value(self, payload: Any) -> None:
+        """Keep a payload's value as it is now."""
+        if self._folder:
+            self._files().keep_value(payload)
+
+    def has_value(self, payload: Any) -> bool:
+        """Whether its origin has handed it over."""
+        return self._files().has_value(payload)
+
+    def load_value(self, payload: Any) -> Any:
+        """The value as its origin handed it over."""
+        return self._files().load_value(payload)
+
+
+def machine() -> str:
+    """Tells this machine, since its last start, from others."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return f"{platform.node()} {file.read().strip()}"
+    except OSError:
+        return f"{platform.node()} {os.uname().version}"
