@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..model.layout import check_function
-from .base import ShippedFrontend
+from ..model.layout import FrontendTypeError, check_function
+from .asgi import serve_asgi, under
+from .base import Listen, ShippedFrontend
 
 
 class JustPyFrontend(ShippedFrontend):
@@ -19,8 +20,17 @@ class JustPyFrontend(ShippedFrontend):
         FrontendTypeError: (TypeError) a method.
     """
 
-    needs = "justpy"
+    needs = ("justpy",)
 
     def __init__(self, render_fn: Callable[..., Any]) -> None:
         super().__init__()
         self.render_fn = check_function("JustPyFrontend", "render_fn", render_fn)
+
+    def serve(self, listen: Listen) -> None:
+        import justpy
+
+        page = self.render_fn(listen.state)
+        if not callable(page):
+            raise FrontendTypeError("You need to return a function with JustPy Frontend.")
+        justpy.justpy(page, start_server=False)
+        serve_asgi(under(justpy.app, listen.base), listen)

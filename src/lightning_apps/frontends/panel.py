@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.layout import check_function
-from .base import ShippedFrontend
+from .base import Listen, ShippedFrontend
 
 
 class PanelFrontend(ShippedFrontend):
@@ -20,9 +20,27 @@ class PanelFrontend(ShippedFrontend):
         FrontendTypeError: (TypeError) a method.
     """
 
-    needs = "panel"
+    needs = ("panel",)
 
     def __init__(self, entry_point: str | os.PathLike[str] | Callable[..., Any]) -> None:
         super().__init__()
         is_path = isinstance(entry_point, (str, os.PathLike))
         self.entry_point = entry_point if is_path else check_function("PanelFrontend", "entry_point", entry_point)
+
+    def serve(self, listen: Listen) -> None:
+        import panel
+
+        shown: Any = self.entry_point
+        if isinstance(shown, os.PathLike):
+            shown = os.fspath(shown)
+        above, _, name = listen.base.rpartition("/")
+        where: dict[str, Any] = {"unix_socket": listen.path} if listen.path else {"address": listen.host}
+        panel.serve(
+            {f"/{name}": shown} if name else shown,
+            port=listen.port,
+            prefix=above,
+            show=False,
+            title=name or None,
+            websocket_origin="*",  # only the front door, which has looked at the origin, comes through the socket
+            **where,
+        )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ..model.layout import check_function
-from .base import ShippedFrontend
+from .base import Listen, ShippedFrontend
+
+SCRIPT = "import lightning_page\n\nlightning_page.draw()\n"
+AT_MOST_EVERY = 1.0  # seconds between two drawings that a change of the state causes
 
 
 class StreamlitFrontend(ShippedFrontend):
-    """Shows what a function draws with Streamlit.
+    """Shows what a function draws with Streamlit; it is drawn again when the state of the app changes.
 
     Args:
         render_fn: a function of a module, called with the flow's state.
@@ -19,8 +26,81 @@ class StreamlitFrontend(ShippedFrontend):
         FrontendTypeError: (TypeError) a method.
     """
 
-    needs = "streamlit"
+    needs = ("streamlit",)
 
     def __init__(self, render_fn: Callable[..., Any]) -> None:
         super().__init__()
         self.render_fn = check_function("StreamlitFrontend", "render_fn", render_fn)
+
+    def serve(self, listen: Listen) -> None:
+        import tempfile
+
+        from streamlit.web import bootstrap
+
+        page: Any = ModuleType("lightning_page")
+        page.draw = Drawing(self.render_fn, listen.state)
+        sys.modules["lightning_page"] = page  # Streamlit executes a file, in which this can be found
+        name = listen.base.rpartition("/")[2] or "page"
+        with tempfile.TemporaryDirectory() as folder:
+            script = os.path.join(folder, f"{name}.py")
+            with open(script, "w") as file:
+                file.write(SCRIPT)
+            options = {name.replace(".", "_"): value for name, value in _options(listen).items()}
+            bootstrap.load_config_options(options)
+            bootstrap.run(script, False, [], options)
+
+
+def _options(listen: Listen) -> dict[str, Any]:
+    inside = bool(listen.path)
+    return {
+        "server.baseUrlPath": listen.base.strip("/"),
+        "server.address": f"unix://{listen.path}" if inside else listen.host,
+        "server.port": listen.port or 8501,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.enableCORS": not inside,  # only the front door, which has looked at the origin, comes through the socket
+        "server.enableXsrfProtection": not inside,
+        "browser.gatherUsageStats": False,
+        "global.developmentMode": False,
+        "runner.magicEnabled": False,
+    }
+
+
+class Drawing:
+    """Draws the page for one session, and sees to it that all are drawn again when the state has changed.
+
+    Args:
+        draw: the user's function.
+        state: gives the flow's state.
+    """
+
+    def __init__(self, draw: Callable[..., Any], state: Callable[[], Any]) -> None:
+        self._draw, self._state = draw, state
+        self._watching = False
+        self._changed = threading.Event()
+
+    def __call__(self) -> None:
+        state = self._state()
+        watch = getattr(type(state), "watch", None)
+        if watch is not None and not self._watching:
+            self._watching = True
+            watch(state, self._changed.set)
+            threading.Thread(target=self._again, name="lightning-page", daemon=True).start()
+        self._draw(state)
+
+    def _again(self) -> None:
+        pause = threading.Event()
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            _draw_all_again()
+            pause.wait(AT_MOST_EVERY)
+
+
+def _draw_all_again() -> None:
+    from streamlit import runtime
+
+    if runtime.exists():
+        sessions: Any = getattr(runtime.get_instance(), "_session_mgr", None)
+        for each in sessions.list_active_sessions() if sessions is not None else ():
+            each.session.request_rerun(None)
