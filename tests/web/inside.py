@@ -12,14 +12,17 @@ from typing import Any
 
 import uvicorn
 
+from lightning_apps.web.behind import Behind, Doors
 from lightning_apps.web.crossing import Secrets
-from lightning_apps.web.doors import Behind, Doors, FrontDoor
+from lightning_apps.web.doors import FrontDoor
 
 
 @contextlib.contextmanager
 def served(app: Any, *, uds: str | None = None, **options: Any) -> Iterator[str]:
     """Serve an ASGI application on a thread of its own; gives its address."""
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", uds=uds, **options)
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="off", uds=uds, server_header=False, date_header=False, **options
+    )
     server = uvicorn.Server(config)
     sockets = None if uds else [socket.create_server(("127.0.0.1", 0))]
     thread = threading.Thread(target=server.run, args=(sockets,), daemon=True)

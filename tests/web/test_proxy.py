@@ -14,8 +14,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as open_websocket
 
+from lightning_apps.web.behind import Behind
 from lightning_apps.web.crossing import Secrets
-from lightning_apps.web.doors import Behind
 from web.inside import Seen, Talk, front_door, inside, served
 
 Eventually = Callable[..., Any]
@@ -56,7 +56,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with (
         served(inside(seen)) as tcp,
         served(inside(seen), uds=socket_path) as unix,
-        front_door({"w/in": Behind(address=tcp), "f/in": Behind(address=unix)}, SECRETS) as (address, doors),
+        front_door({"w/in": Behind(address=tcp, inside=""), "f/in": Behind(address=unix)}, SECRETS) as (address, doors),
     ):
         yield House(address, doors, seen)
 
@@ -183,7 +183,7 @@ def test_an_answer_that_comes_before_the_end_of_the_upload_is_passed_on(house: H
 
 def answered_by(house: House, answer: Any, path: str = "/x") -> http.client.HTTPResponse:
     talk = Talk(answer)
-    house.doors.put("w/odd", Behind(address=talk.address))
+    house.doors.put("w/odd", Behind(address=talk.address, inside=""))
     try:
         return house.ask(f"/w/odd{path}")
     finally:
@@ -224,7 +224,7 @@ def test_a_connection_that_was_closed_while_idle_is_not_the_clients_trouble(hous
         connection.close()  # although it had not said so
 
     talk = Talk(once)
-    house.doors.put("w/odd", Behind(address=talk.address))
+    house.doors.put("w/odd", Behind(address=talk.address, inside=""))
 
     assert [house.ask("/w/odd/x").read() for _ in range(5)] == [b"ok"] * 5
     talk.close()
@@ -232,7 +232,7 @@ def test_a_connection_that_was_closed_while_idle_is_not_the_clients_trouble(hous
 
 def test_what_must_not_be_said_twice_is_not(house: House) -> None:
     talk = Talk(lambda connection, head: connection.close())
-    house.doors.put("w/odd", Behind(address=talk.address))
+    house.doors.put("w/odd", Behind(address=talk.address, inside=""))
 
     assert house.ask("/w/odd/x", "POST", b"pay").status == 502
     assert len(talk.heads) == 1

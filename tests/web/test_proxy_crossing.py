@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lightning_apps.web.crossing import Door, Framing, Secrets, Smuggled, framing, inward, outward, request_head, target
 
-WORK = Door(address="127.0.0.1:8000", base="/w/root.serve", whole=False, names=("127.0.0.1:8000", "localhost:8000"))
-PAGE = Door(address="unix:/x", base="/f/root.page")
+WORK = Door(address="127.0.0.1:8000", base="/w/root.serve", names=("127.0.0.1:8000", "localhost:8000"))
+PAGE = Door(address="unix:/x", base="/f/root.page", inside="/f/root.page")
 SECRETS = Secrets(cookies=frozenset({"lightning"}), bearer=True)
 
 

@@ -28,7 +28,7 @@ class DashFrontend(ShippedFrontend):
         self.app = app if hasattr(app, "layout") else check_function("DashFrontend", "app", app)
 
     def serve(self, listen: Listen) -> None:
-        app = self.app if hasattr(self.app, "layout") else call(self.app, listen)
+        app: Any = self.app if hasattr(self.app, "layout") else call(self.app, listen)
         if not hasattr(app, "layout") or not hasattr(app, "server"):
             raise FrontendTypeError(f"The function of a DashFrontend has to return a dash.Dash, not {app!r}.")
         names = ["url_base_pathname", "routes_pathname_prefix", "requests_pathname_prefix"]

@@ -19,7 +19,7 @@ OURS = frozenset(
     b"expect forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix x-forwarded-port".split()
 )
 UNSAID_INSIDE = HOP_BY_HOP | OURS
-UNSAID_OUTSIDE = HOP_BY_HOP | frozenset(b"alt-svc service-worker-allowed date server".split())  # ours says the last two
+UNSAID_OUTSIDE = HOP_BY_HOP | frozenset(b"alt-svc service-worker-allowed".split())
 LOCAL_NAMES = ("127.0.0.1", "localhost", "0.0.0.0", "[::1]", "::1")
 
 
@@ -33,13 +33,13 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         address: "unix:/path" or "host:port".
         base: the path it is found under outside, such as "/f/root.page"; no slash at the end.
-        whole: it knows its base path and is sent whole paths; otherwise the base is taken off.
+        inside: the path it is found under inside: its base too where it was told, "" where it knows of none.
         names: "host:port" by which its own links may call it.
     """
 
     address: str
     base: str
-    whole: bool = True
+    inside: str = ""
     names: tuple[str, ...] = ()
 
 
@@ -85,7 +85,7 @@ def framing(headers: Headers) -> Framing:
 
 def target(scope: dict[str, Any], door: Door, rest: bytes, secrets: Secrets) -> bytes:
     """Path and query for the server inside; `rest` is the raw path behind the door's base, beginning with a slash."""
-    path = door.base.encode() + rest if door.whole else rest
+    path = door.inside.encode() + rest
     query = _without(scope.get("query_string", b""), secrets.query)
     return path + b"?" + query if query else path
 
@@ -195,6 +195,8 @@ def under(path: str, door: Door) -> str:
     """An absolute path of the server inside, as it is called outside."""
     if path == door.base or path.startswith(door.base + "/"):
         return path
+    if door.inside and (path == door.inside or path.startswith(door.inside + "/")):
+        path = path[len(door.inside) :] or "/"
     return door.base + path
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote_to_bytes
 
-import msgspec
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .behind import Behind, Doors
 from .crossing import LOCAL_NAMES, Door, Secrets
 from .folder import Folder
 from .inner import Pool, Unreachable
@@ -19,58 +19,6 @@ from .relay import relay
 from .waiting import waiting
 
 KINDS = {b"f": "f", b"w": "w"}
-
-
-class Behind(msgspec.Struct, frozen=True, kw_only=True):
-    """What is behind a door now.
-
-    Attributes:
-        address: "unix:/path" or "host:port" of a server; "" if there is none.
-        folder: path of the folder that is shown; "" for none.
-        waits: what is waited for, as a sentence; "" if it is ready.
-        failed: whether nothing will come any more.
-    """
-
-    address: str = ""
-    folder: str = ""
-    waits: str = ""
-    failed: bool = False
-
-    @property
-    def ready(self) -> bool:
-        """Whether something answers."""
-        return bool(self.address or self.folder) and not self.waits
-
-
-class Doors:
-    """Which door leads where; may be told and asked on any thread.
-
-    Keys are "f/NAME" for frontends and "w/NAME" for works.
-    """
-
-    def __init__(self) -> None:
-        self._behind: dict[str, Behind] = {}
-        self.version = 0  # grows with every change
-
-    def put(self, key: str, behind: Behind) -> None:
-        """From now on this is behind that door."""
-        if self._behind.get(key) != behind:
-            self._behind = {**self._behind, key: behind}
-            self.version += 1
-
-    def drop(self, key: str) -> None:
-        """There is no such door any more."""
-        if key in self._behind:
-            self._behind = {known: behind for known, behind in self._behind.items() if known != key}
-            self.version += 1
-
-    def get(self, key: str) -> Behind | None:
-        """What is behind it now, None if there is no such door."""
-        return self._behind.get(key)
-
-    def all(self) -> dict[str, Behind]:
-        """Every door; not to be changed."""
-        return self._behind
 
 
 class FrontDoor:
@@ -107,7 +55,7 @@ class FrontDoor:
         door = Door(
             address=behind.address,
             base=self._root_path + path,
-            whole=path.startswith("/f/"),
+            inside=self._root_path + path if behind.inside is None else behind.inside,
             names=_names(behind.address),
         )
         try:
