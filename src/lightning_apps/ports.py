@@ -39,6 +39,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         cpus, memory (bytes), devices: what it asks for by number; None: nothing.
         wish_devices: GPUs it would like (an older name such as "gpu"); it runs without them too.
         orphan_limit: seconds it lives on when host and keeper are gone.
+        page: an encoded PageOrder where this is a frontend, `work` the name of its flow and `pickled` the frontend; else empty.
     """
 
     place: str
@@ -59,6 +60,30 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     devices: int | None = None
     wish_devices: int = 0
     orphan_limit: float = 30.0
+    page: bytes = b""
+
+
+class PageOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """How a frontend is to be served.
+
+    Attributes:
+        base: the path before all of its paths, such as "/f/root.page".
+        root_path: the part of it that comes before the flow's name.
+        path: of a Unix socket; "": on `host` and `port`.
+        values: the state of its flow, encoded.
+    """
+
+    base: str
+    root_path: str
+    path: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+    values: bytes = b""
+
+    @property
+    def address(self) -> str:
+        """As "unix:/path" or "host:port"."""
+        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
 
 
 class Observed(msgspec.Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from core.talk import Talk, of
 from lightning_apps.base.messages import Exit
-from lightning_apps.core.layouts import collect
+from lightning_apps.core.layouts import Layouts, collect
 from lightning_apps.frontends import StaticWebFrontend, StreamlitFrontend
 from lightning_apps.model.flow import LightningFlow
 from lightning_apps.model.work import LightningWork
@@ -61,7 +62,7 @@ def test_a_frontend_is_the_flows_own() -> None:
 
     collected = collect(root)
 
-    assert (collected.layout, collected.frontend, frontend.flow) == ({}, frontend, root)
+    assert (collected.layout, collected.frontend, frontend.flow) == ({"target": "/f/root/"}, frontend, root)
 
 
 def test_a_dictionary_is_one_tab_and_keeps_its_other_keys() -> None:
@@ -241,3 +242,21 @@ def test_a_layout_that_cannot_be_shown_ends_the_app_and_names_the_flow():
 
     assert end.code == 1
     assert "The configure_layout of root (Root) failed" in end.message
+
+
+def test_only_frontends_that_somebody_can_get_to_are_served_and_those_that_were_go_on() -> None:
+    root = Root(lambda flow: [tab(flow.child)] if flow._visible else [])
+    root._visible = False
+    layouts = Layouts(pause=0.0)
+
+    def served(shown: bool, now: float) -> Mapping[str, Any]:
+        root._visible = shown
+        layouts.changed(now)
+        layouts.look([root, root.child], now)
+        return layouts.frontends
+
+    assert served(False, 1.0) == {}
+    first = served(True, 2.0)
+    assert list(first) == ["root.child"]
+    assert served(True, 3.0) is first  # one that is made again in each look is the same
+    assert served(False, 4.0) is first

@@ -1,15 +1,29 @@
-"""The shipped frontends: what they accept, and what they say while they are not served."""
+"""The shipped frontends: what they accept, what they refuse, and how they serve without an app."""
 
 from __future__ import annotations
 
 import pickle
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lightning_apps.base.errors import LightningError, MissingExtra
-from lightning_apps.frontends import Frontend, JustPyFrontend, PanelFrontend, StaticWebFrontend, StreamlitFrontend
+from lightning_apps.base.errors import MissingExtra
+from lightning_apps.frontends import (
+    AsgiFrontend,
+    DashFrontend,
+    Frontend,
+    GradioFrontend,
+    JustPyFrontend,
+    PanelFrontend,
+    StaticWebFrontend,
+    StreamlitFrontend,
+    WsgiFrontend,
+    as_asgi,
+)
+from lightning_apps.model.binding import free_port
 
 
 def page(state: object) -> None: ...
@@ -17,6 +31,19 @@ def page(state: object) -> None: ...
 
 class Holder:
     def page(self) -> None: ...
+
+
+class Named:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Shown:
+    """Looks like a Gradio interface and like a Dash application."""
+
+    layout = None
+
+    def launch(self) -> None: ...
 
 
 class Mine(StaticWebFrontend):
@@ -73,19 +100,81 @@ def test_a_users_own_server_is_used() -> None:
     assert mine.started == [7]
 
 
-def test_serving_is_refused_in_one_sentence() -> None:
-    with pytest.raises(LightningError, match="StaticWebFrontend is collected but not served"):
-        StaticWebFrontend("x").start_server("127.0.0.1", 1)
+def test_what_was_not_started_cannot_be_stopped() -> None:
     with pytest.raises(RuntimeError, match=r"Server is not running. Call `StaticWebFrontend.start_server\(\)` first."):
         StaticWebFrontend("x").stop_server()
 
 
 def test_a_package_that_is_not_installed_is_named_when_it_is_needed() -> None:
     class Needy(StaticWebFrontend):
-        needs = "surely_not_installed"
+        needs = ("surely_not_installed",)
 
     with pytest.raises(MissingExtra, match="pip install surely_not_installed"):
         Needy("x").start_server("127.0.0.1", 1)
+
+
+def test_a_frontend_serves_on_its_own_as_it_does_in_an_app(tmp_path: Path, eventually: Any) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("here")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "site" / "link").symlink_to(tmp_path / "secret")
+    frontend, port = StaticWebFrontend(tmp_path / "site"), free_port()
+    frontend.flow = Named("root.site")
+
+    def read(path: str) -> bytes | int | None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    frontend.start_server("127.0.0.1", port, "/app")
+    try:
+        assert eventually(lambda: read("/app/root.site/")) == b"here"
+        assert read("/app/root.site/healthz") == b'{"status":"ok"}'
+        assert [read(f"/app/root.site/{path}") for path in ("link", "../secret", "%2e%2e/secret")] == [404, 404, 404]
+        assert read("/") == 404
+    finally:
+        frontend.stop_server()
+    assert read("/app/root.site/") is None
+
+
+@pytest.mark.parametrize("kind", [AsgiFrontend, WsgiFrontend])
+def test_an_application_may_be_named_and_has_to_be_one(kind: Any) -> None:
+    assert kind("package.module:app").app == "package.module:app"
+    assert kind(page).app is page
+
+    with pytest.raises(TypeError, match=f"The `{kind.__name__}` needs an application"):
+        kind("module")
+
+
+@pytest.mark.parametrize("kind", [GradioFrontend, DashFrontend])
+def test_what_makes_a_page_may_be_given_instead_of_it(kind: Any) -> None:
+    kind(page)
+    kind(Shown())
+
+    with pytest.raises(TypeError, match="pure function"):
+        kind(Holder().page)
+
+
+def environment(path: str, *headers: tuple[bytes, bytes], base: str = "/f/root.page") -> dict[str, Any]:
+    scope = {
+        "method": "GET", "raw_path": path.encode(), "query_string": b"a=1", "scheme": "https", "http_version": "1.1",
+        "headers": [(b"host", b"app.example:8443"), *headers], "client": None,
+    }  # fmt: skip
+    return as_asgi.environment(scope, base, None, 3)
+
+
+def test_a_wsgi_application_is_told_where_it_is() -> None:
+    told = environment(
+        "/f/root.page/a%20b%C3%A9", (b"content-type", b"text/x"), (b"x-a", b"1"), (b"x-a", b"2"), (b"x_a", b"3")
+    )
+
+    assert (told["SCRIPT_NAME"], told["PATH_INFO"].encode("latin-1").decode()) == ("/f/root.page", "/a bé")
+    assert (told["SERVER_NAME"], told["SERVER_PORT"], told["wsgi.url_scheme"]) == ("app.example", "8443", "https")
+    assert (told["CONTENT_TYPE"], told["CONTENT_LENGTH"], told["HTTP_X_A"]) == ("text/x", "3", "1,2")
 
 
 def test_a_frontend_survives_pickling() -> None:

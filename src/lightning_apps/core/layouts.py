@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,11 +19,15 @@ class Layouts:
 
     Args:
         pause: seconds between two looks at least.
+
+    Attributes:
+        frontends: those that some tab shows, or has shown and whose flow still has them, by flow; another object when they change.
     """
 
     def __init__(self, pause: float = 0.1) -> None:
         self.due: float | None = None
         self.frontends: dict[str, Frontend] = {}
+        self._collected: dict[str, Frontend] = {}
         self._pause, self._last = pause, float("-inf")
 
     def changed(self, now: float) -> None:
@@ -40,24 +44,45 @@ class Layouts:
         if self.due is None or now < self.due:
             return []
         changed: list[LightningFlow] = []
-        self.due, self._last, frontends = None, now, {}
+        self.due, self._last = None, now
+        frontends: dict[str, Frontend] = {}
+        layouts: dict[str, list[Entry] | Entry] = {}
         for flow in flows:
             found = collect(flow)
             if found.layout != flow.__dict__.get("_layout"):
                 flow.__dict__["_layout"] = flow._lit_keep("_layout", found.layout)
                 changed.append(flow)
             if found.frontend is not None:
-                former = self.frontends.get(flow.name)
-                frontends[flow.name] = former if former == found.frontend and former is not None else found.frontend
-        self.frontends = frontends
+                former = self._collected.get(flow.name)
+                same = former is not None and former.same_as(found.frontend)
+                frontends[flow.name] = former if same and former is not None else found.frontend
+            layouts[flow.name] = found.layout
+        self._collected = frontends
+        shown = _reachable(layouts)
+        wanted = {name: each for name, each in frontends.items() if name in shown or self.frontends.get(name) is each}
+        if wanted != self.frontends:
+            self.frontends = wanted
         return changed
+
+
+def _reachable(layouts: Mapping[str, list[Entry] | Entry]) -> set[str]:
+    """The flows that somebody who looks at the root gets to see, by name."""
+    found: set[str] = set()
+    waiting = [next(iter(layouts))] if layouts else []
+    while waiting:
+        name = waiting.pop()
+        if name in layouts and name not in found:
+            found.add(name)
+            layout = layouts[name]
+            waiting += [entry["content"] for entry in layout] if isinstance(layout, list) else []
+    return found
 
 
 class Collected(msgspec.Struct):
     """What a flow shows.
 
     Attributes:
-        layout: goes into `flow._layout`: tabs, or {} where a frontend is shown.
+        layout: goes into `flow._layout`: tabs, or {"target": …}, a path below the app's URL, where a frontend is shown.
         frontend: the one to serve for this flow, if any.
     """
 
@@ -145,7 +170,7 @@ def _openable(url: str) -> str:
 
 def _shown_by(frontend: Frontend, flow: LightningFlow) -> Collected:
     frontend.flow = flow
-    return Collected({}, frontend)
+    return Collected({"target": f"/f/{flow.name}/"}, frontend)
 
 
 def _where(flow: LightningFlow) -> str:

@@ -7,6 +7,8 @@ import http.server
 import os
 import socketserver
 
+NOWHERE = "\1"  # the name of no file
+
 
 def serve(host: str, port: int, base: str, folder: str) -> None:
     """Serve until the process ends."""
@@ -37,11 +39,12 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def translate_path(self, path: str) -> str:
-        inside = path.removeprefix(self._base)
-        found = super().translate_path(inside if path.startswith(self._base) else "/\0")
-        root = os.path.realpath(self.directory)
-        leads_out = not (os.path.realpath(found) + os.sep).startswith(root + os.sep)
-        return os.path.join(root, "\1") if leads_out else found
+        root, base = os.path.realpath(self.directory), self._base
+        if not path.startswith(f"{base}/") or "%00" in path:
+            return os.path.join(root, NOWHERE)
+        found = super().translate_path(path.removeprefix(base))
+        inside = (os.path.realpath(found) + os.sep).startswith(root + os.sep)
+        return found if inside else os.path.join(root, NOWHERE)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nobody reads it."""

@@ -28,11 +28,16 @@ class PanelFrontend(ShippedFrontend):
         self.entry_point = entry_point if is_path else check_function("PanelFrontend", "entry_point", entry_point)
 
     def serve(self, listen: Listen) -> None:
+        import logging
+
         import panel
 
         shown: Any = self.entry_point
         if isinstance(shown, os.PathLike):
             shown = os.fspath(shown)
+        logging.getLogger("bokeh.server.util").setLevel(
+            logging.ERROR
+        )  # it warns of origins that the front door has looked at
         above, _, name = listen.base.rpartition("/")
         where: dict[str, Any] = {"unix_socket": listen.path} if listen.path else {"address": listen.host}
         panel.serve(
@@ -40,6 +45,7 @@ class PanelFrontend(ShippedFrontend):
             port=listen.port,
             prefix=above,
             show=False,
+            verbose=False,
             title=name or None,
             websocket_origin="*",  # only the front door, which has looked at the origin, comes through the socket
             **where,

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..model.layout import check_function
+from .asgi import serve_asgi
 from .base import Listen, ShippedFrontend
 
 SCRIPT = "import lightning_page\n\nlightning_page.draw()\n"
@@ -35,6 +36,7 @@ class StreamlitFrontend(ShippedFrontend):
     def serve(self, listen: Listen) -> None:
         import tempfile
 
+        import streamlit
         from streamlit.web import bootstrap
 
         page: Any = ModuleType("lightning_page")
@@ -47,7 +49,11 @@ class StreamlitFrontend(ShippedFrontend):
                 file.write(SCRIPT)
             options = {name.replace(".", "_"): value for name, value in _options(listen).items()}
             bootstrap.load_config_options(options)
-            bootstrap.run(script, False, [], options)
+            application: Any = getattr(streamlit, "App", None)
+            if application is not None and listen.path:
+                serve_asgi(application(script), listen)
+            else:
+                bootstrap.run(script, False, [], options)
 
 
 def _options(listen: Listen) -> dict[str, Any]:

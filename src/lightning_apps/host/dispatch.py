@@ -23,7 +23,7 @@ from ..engines.inline import InlineEngine
 from ..engines.local import LocalEngine
 from ..model.app import LightningApp
 from ..ports import Engine
-from ..worker import process as worker_process
+from ..worker import placed
 from ..worker.rehearsal import rehearse
 from ..worker.surroundings import LOAD_LOG, output_to
 from . import zygote
@@ -75,7 +75,7 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
         with output_to(os.path.join(folder.logs, LOAD_LOG)) if quiet else contextlib.nullcontext():
             return load_app(path, settings.argv)
 
-    bodies = Bodies(load, run, worker_process.main, rehearse)
+    bodies = Bodies(load, run, placed.main, rehearse)
     return Keeper(bodies, settings, log, folder.logs, None).run()
 
 
@@ -160,7 +160,7 @@ def _fork_keeper(app: LightningApp, settings: Settings, folder: RunFolder) -> tu
         ours.close()
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        bodies = Bodies(lambda quiet: app, _no_host, worker_process.main, rehearse)
+        bodies = Bodies(lambda quiet: app, _no_host, placed.main, rehearse)
         code = Keeper(bodies, settings, _log(settings), folder.logs, Child(parent, theirs)).run()
         os._exit(code)  # buffers and atexit handlers are copies of the caller's
 

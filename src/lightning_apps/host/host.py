@@ -39,6 +39,7 @@ from .main_file import app_file, surroundings
 from .offers import offered
 from .provenance import Provenance
 from .run_folder import RunFolder
+from .showing import Showing, Surroundings
 from .slow import SlowTurns
 from .web import Web
 
@@ -112,6 +113,7 @@ class Host:
         self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is)
         self.provenance: Provenance | None = None
         self.web: Web | None = None
+        self.showing: Showing | None = None
         self.exit_code: int | None = None
         self.signal = ""
         self._unread = 0
@@ -131,6 +133,7 @@ class Host:
                 self.web = Web(self.app, self.settings, self.folder, self.log, self.generation, self.pump.put)
                 export(self._own_app(""))
             self.coordinator = Coordinator(self.app.root, self._options())
+            self._open_doors()
             if isinstance(self.engine, InlineEngine):
                 self.engine.use(self._thread_for)
             self.engine.open(self._report, self.pump)
@@ -144,6 +147,22 @@ class Host:
                 UNBOUND.app_runs, self.app._turn = False, None
                 restore()
         return self.exit_code or 0
+
+    def _open_doors(self) -> None:
+        settings, tree, after, file = self.settings, self.coordinator.tree, self.pump.alarm, app_file()
+        self.showing = Showing(
+            settings, self.folder, self.log, self.engine, tree, self.pump.put, after,
+            Surroundings(
+                root_path=self.app.root_path.rstrip("/"),
+                variables=lambda flow: {**surroundings(file), **self._own_app(flow), "LIGHTNING_FLOW_NAME": flow},
+                log_files=self.folder.log_files,
+                app_file=file,
+                argv=tuple(settings.argv),
+            ),
+            self.generation,
+        )  # fmt: skip
+        if self.web is not None:
+            self.web.extra["doors"] = self.showing.doors
 
     def _options(self) -> Options:
         settings = self.settings
@@ -206,6 +225,8 @@ class Host:
             self._exit(m.Exit(code, "The app had just ended when its process was killed."))
             return Outcome(m.Record(0, 0.0), [])
         survey = self.engine.survey()
+        if self.showing is not None:
+            self.showing.leave_over(survey.living)
         snapshot = None if kept is None else _whole(kept, parts)
         former = first_state.attributes(self.folder)
         alive = Alive(survey, self.coordinator, self.engine)
@@ -283,8 +304,12 @@ class Host:
             self._let_begin()
         for effect in outcome.effects:
             PERFORM[type(effect)](self, effect)
+        if self.showing is not None:
+            self.showing.turned(events)
         if self.web is not None:
             self.web.publish(outcome.published, self.app.stage)  # to look at, so not worth waiting for the disk
+            if self.showing is not None:
+                self.showing.show(self.coordinator.layouts.frontends)
         if written:
             self._acknowledge()
 
@@ -337,6 +362,9 @@ class Host:
 
     def _report(self, event: Event) -> None:
         """From engines and the hub; a death comes behind the last byte of its link."""
+        if self.showing is not None and self.showing.concerns(event):
+            self.showing.heard(event)
+            return
         if isinstance(event, m.Exited):
             self.pump.alarm(f"exited {event.place}", 0.0, lambda: self._gone(event))
             return
@@ -469,6 +497,8 @@ class Host:
 
     def _end(self) -> None:
         """Works get SIGTERM, what they still say is heard, and nothing is left."""
+        if self.showing is not None:
+            self.showing.stop()
         try:
             waits = None if "isolation" in self.engine.promises else self.clock.monotonic() + UNISOLATED
             self.engine.close(self.settings.grace)
@@ -508,6 +538,8 @@ class Host:
         if self.web is not None:
             withdraw(*self._own_app(""))
             self.web.close()
+        if self.showing is not None:
+            self.showing.close()
         self.hub.close()
         self.control.close()
         if self.provenance is not None:

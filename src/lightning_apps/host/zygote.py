@@ -19,9 +19,9 @@ from ..base.messages import Refused
 from ..engines import process_tree
 from ..engines.channel import Channel, Failed, Forked, ForkHost, ForkWorker, HostStarted, Loaded, Reaped
 from ..model.app import LightningApp
-from ..model.work import LightningWork
+from ..model.component import Component
 from ..ports import Placement
-from ..worker.lookup import find_work
+from ..worker.lookup import find_placed
 from ..worker.surroundings import detach, leave, reset_signals, settle, unblock_signals
 from . import signals
 from .loop import Loop
@@ -37,14 +37,14 @@ class Bodies(msgspec.Struct, frozen=True):
     Attributes:
         load: gives the app; its argument says whether what the file prints goes to the log only.
         host: runs the app, given the host's end of the channel to the keeper; returns the exit code.
-        worker: runs a worker.
+        worker: runs a worker, or serves a frontend.
         rehearse: what a process that is forked ahead does, so that its pages are in memory when it becomes a worker.
         entry: what a fresh interpreter is given to be a worker.
     """
 
     load: Callable[[bool], LightningApp]
     host: Callable[[LightningApp, Channel], int]
-    worker: Callable[[Placement, LightningWork | None], NoReturn]
+    worker: Callable[[Placement, Component | None], NoReturn]
     rehearse: Callable[[], None] = lambda: None
     entry: tuple[str, ...] = ("-m", "lightning_apps.worker.spawned")
 
@@ -157,7 +157,7 @@ class Zygote:
     def _work(self, order: Placement) -> NoReturn:
         settle(order)
         unblock_signals()
-        self._bodies.worker(order, find_work(self._app, order.work))
+        self._bodies.worker(order, find_placed(self._app, order))
 
     # -- one ahead -----------------------------------------------------------------------------------------
 

@@ -349,6 +349,11 @@ class LightningWork(Component):
     def url(self, url: str) -> None:
         self._url = url
 
+    def _lit_answers(self, url: str) -> None:
+        """Called in the host: its server answers there.  What the user assigned stays."""
+        if not self._url or self._url == self._future_url:
+            self._url = self._future_url = url
+
     def _lit_settle_in(self) -> None:
         """Called in the work's process: note the addresses of the machine it is on."""
         self._internal_ip, self._public_ip = node_address(), public_address()

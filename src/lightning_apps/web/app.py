@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import basics, commands, state_api, stream, user_api
+from . import basics, commands, doors, state_api, stream, user_api
 from .context import Context
 from .gate import Gate
 
@@ -16,6 +16,7 @@ Group = Callable[[Context], list[BaseRoute]]
 GROUPS: tuple[Group, ...] = (
     state_api.routes,
     stream.routes,
+    doors.routes,
     basics.routes,
     commands.routes,
     user_api.routes,

@@ -10,8 +10,11 @@ from ..model.app import LightningApp
 from ..ports import Desk
 from .access import Access
 from .board import Board
+from .crossing import Secrets
 from .feed import Feed
 from .postbox import Postbox
+
+COOKIE = "lightning_token"
 
 
 class Context:
@@ -25,6 +28,7 @@ class Context:
         access: who may enter.
         folder: the run's folder.
         address: "http://127.0.0.1:7501".
+        secrets: what opens the app, and is not handed on to servers behind its doors.
         extra: what other parts of the host hand to their own routes, by name.
     """
 
@@ -45,6 +49,7 @@ class Context:
         self.app, self.settings, self.log = app, settings, log
         self.board, self.feed, self.postbox, self.desk, self.access = board, feed, postbox, desk, access
         self.folder, self.address, self.extra = folder, address, extra
+        self.secrets = Secrets(cookies=frozenset({COOKIE}), bearer=True)
 
     @property
     def debug(self) -> bool:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .behind import Behind, Doors
+from .context import Context
 from .crossing import LOCAL_NAMES, Door, Secrets
 from .folder import Folder
 from .inner import Pool, Unreachable
@@ -19,6 +21,15 @@ from .relay import relay
 from .waiting import waiting
 
 KINDS = {b"f": "f", b"w": "w"}
+
+
+def routes(context: Context) -> list[BaseRoute]:
+    """`/f/…` and `/w/…`, whatever the method."""
+    doors = context.extra.get("doors")
+    if not isinstance(doors, Doors):
+        return []
+    front = FrontDoor(doors, context.secrets, context.app.root_path)
+    return [Mount("/f", app=front), Mount("/w", app=front)]
 
 
 class FrontDoor:

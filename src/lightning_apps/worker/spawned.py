@@ -13,13 +13,13 @@ from ..base import settings
 from ..base.errors import UsageError
 from ..engines import process_tree
 from ..host.loader import load_app
-from ..model.work import LightningWork
+from ..model.component import Component
 from ..ports import Placement
-from .lookup import find_work
-from .process import main as be_worker
+from .lookup import find_placed
+from .placed import main as be_placed
 from .surroundings import LOAD_LOG, forbid_breakpoints, output_to, redirect
 
-Main = Callable[[Placement, "LightningWork | None"], NoReturn]
+Main = Callable[[Placement, "Component | None"], NoReturn]
 
 
 def main(order: Placement, run: Main) -> NoReturn:
@@ -36,13 +36,13 @@ def main(order: Placement, run: Main) -> NoReturn:
     run(order, component)
 
 
-def load_component(order: Placement) -> LightningWork | None:
-    """The work by name from the tree that the app file builds; None for one made at run time, or without a file."""
+def load_component(order: Placement) -> Component | None:
+    """The work, or the flow of a frontend, by name from the tree of the app file; None where that has none, or there is no file."""
     if not order.app_file:
         return None
     with output_to(os.path.join(os.path.dirname(order.err), LOAD_LOG) if order.err else os.devnull):
         app = load_app(order.app_file, order.argv)
-    return find_work(app, order.work)
+    return find_placed(app, order)
 
 
 def read_order() -> Placement:
@@ -53,4 +53,4 @@ def read_order() -> Placement:
 if __name__ == "__main__":
     received = read_order()
     settings.export(received.env)
-    main(received, be_worker)
+    main(received, be_placed)

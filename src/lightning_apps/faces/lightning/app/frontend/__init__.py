@@ -3,7 +3,17 @@
 from typing import TYPE_CHECKING
 
 from lightning_apps.faces.lazy import submodules
-from lightning_apps.frontends import Frontend, JustPyFrontend, PanelFrontend, StaticWebFrontend, StreamlitFrontend
+from lightning_apps.frontends import (
+    AsgiFrontend,
+    DashFrontend,
+    Frontend,
+    GradioFrontend,
+    JustPyFrontend,
+    PanelFrontend,
+    StaticWebFrontend,
+    StreamlitFrontend,
+    WsgiFrontend,
+)
 
 if TYPE_CHECKING:
     from . import frontend as frontend
@@ -14,4 +24,14 @@ if TYPE_CHECKING:
 else:
     __getattr__ = submodules(__name__)
 
-__all__ = ["Frontend", "JustPyFrontend", "PanelFrontend", "StaticWebFrontend", "StreamlitFrontend"]
+__all__ = [
+    "AsgiFrontend",
+    "DashFrontend",
+    "Frontend",
+    "GradioFrontend",
+    "JustPyFrontend",
+    "PanelFrontend",
+    "StaticWebFrontend",
+    "StreamlitFrontend",
+    "WsgiFrontend",
+]
