@@ -1,6 +1,7 @@
 """Apps made of flows and works.  Importing this claims the names `lightning` and `lightning_app`, nothing else.
 
 Every interpreter of an environment imports this file at its start (a `.pth` line does), so it has to stay cheap.
+PYTEST_DONT_REWRITE: else pytest, which loads our plugin, warns that this was imported before it could rewrite it.
 """
 
 import os

@@ -119,13 +119,22 @@ def belonging(roots: dict[int, str], processes: dict[int, Process]) -> dict[int,
     return {pid: processes[pid] for pid in wanted - set(roots) - {os.getpid()} if not processes[pid].zombie}
 
 
+def carriers(variable: str, value: str) -> list[Process]:
+    """Every process whose environment holds this value, however it came by it (Linux; none elsewhere)."""
+    return [each for pid, each in table().items() if not each.zombie and _variable(pid, variable) == value]
+
+
 def _mark(pid: int) -> str | None:
+    return _variable(pid, PLACE_MARK)
+
+
+def _variable(pid: int, name: str) -> str | None:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             variables = file.read().split(b"\0")
     except OSError:
         return None
-    start = PLACE_MARK.encode() + b"="
+    start = name.encode() + b"="
     return next((item[len(start) :].decode() for item in variables if item.startswith(start)), None)
 
 

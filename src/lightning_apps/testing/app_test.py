@@ -35,6 +35,7 @@ class AppTest:
         start: the time at first; without a zone it is in `zone`.
         zone: of the schedules and of `now`; UTC unless said otherwise, so that tests do not depend on where they run.
         argv: arguments of an app file.
+        clock: a clock to go by, in the place of `start` and `zone`; several apps may share it, and the test's own code.
 
     Raises:
         AppLoadError: the file does not build one app.
@@ -57,11 +58,12 @@ class AppTest:
         start: datetime | float = BEGIN,
         zone: tzinfo = timezone.utc,
         argv: Sequence[str] = (),
+        clock: VirtualClock | None = None,
         _point: Point | None = None,
         _chance: Chance | None = None,
         _turned: Callable[[AppTest], None] | None = None,
     ) -> None:
-        self.clock, self._terminal = VirtualClock(start, zone), Terminal()
+        self.clock, self._terminal = clock or VirtualClock(start, zone), Terminal()
         self._origin = Origin(app, argv)
         self._inline = (inline,) if isinstance(inline, str) else inline
         self._told = False
