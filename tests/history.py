@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from lightning_apps.storage.journal import SqliteJournal
+from lightning_apps.storage.history import History
 
 APP = '''
 import json, os, time
@@ -68,9 +68,8 @@ def successes(journal: str) -> dict[tuple[str, int], list[float]]:
     """When each call was recorded as succeeded, by the work and the call's first argument."""
     calls: dict[tuple[str, int], int] = {}
     found: dict[tuple[str, int], list[float]] = {}
-    opened = SqliteJournal(journal)
-    _, records = opened.load()
-    opened.close()
+    with History(journal) as kept:
+        records = list(kept.records())  # all of them, not only those behind the newest snapshot
     for record in records:
         arguments = {(e[1], e[2]): pickle.loads(e[3])[0][0] for e in record.done if e[0] == "opened"}
         for what, name, ordinal, *rest in record.story:

@@ -81,6 +81,9 @@ def test_a_detached_run_is_up_when_the_command_returns_and_is_stopped_without_a_
     assert f"{run}" in terminal.say("status")
     assert "running (process" in terminal.say("status")
     assert process.living()
+    terminal.eventually(lambda: json.loads(terminal.say("works", "--json"))[0]["attempt"], 20)
+    (work,) = json.loads(terminal.say("works", "--json"))
+    assert work["place"] == f"{work['work']}@1" and work["pid"] in process.living()
 
     terminal.say("stop")
 
@@ -200,3 +203,13 @@ def test_more_than_one_living_run_has_to_be_named(tmp_path: Path, monkeypatch: p
 
     with pytest.raises(run_catalog.RunError, match="More than one run is going on"):
         run_catalog.only_living(settings)
+
+
+def test_a_run_whose_file_cannot_be_loaded_is_over_at_once(command_line: Any) -> None:
+    runs = command_line.folder / "runs"
+    command_line.run("run", "app", command_line.app("import nowhere_to_be_found"), "--run-dir", runs)
+
+    (shown,) = json.loads(command_line.run("runs", "--json", "--run-dir", runs).stdout)
+
+    assert shown["state"] == "interrupted"
+    assert command_line.run("runs", "rm", "last", "--run-dir", runs).process.returncode == 0

@@ -238,10 +238,20 @@ def test_a_fork_at_a_turn_that_is_not_there_makes_nothing(fresh: Callable[[], Ru
 
 
 @pytest.mark.parametrize(
-    "words", ["runs", "runs list", "runs show", "runs diff", "why", "state", "fork", "status", "logs", "stop", "retry"]
+    "words",
+    ["runs", "runs list", "runs show", "runs diff", "why", "state", "fork", "status", "works", "logs", "stop", "retry"],
 )
 def test_help_fits_a_terminal_of_eighty_columns(words: str) -> None:
     result = CliRunner().invoke(cli, [*words.split(), "--help"], terminal_width=80)
 
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_works_are_listed_with_call_and_attempt_and_without_a_place_when_the_run_is_over(two: Runs) -> None:
+    (train,) = [work for work in two.json("works", "--json") if work["work"] == "root.train"]
+
+    assert train["call"] == "run(0.5, steps=3)"
+    assert (train["status"], train["attempt"], train["place"], train["pid"]) == ("succeeded", 2, "", 0)
+    shown = two.say("works").splitlines()
+    assert shown[0].split() == ["WORK", "STATUS", "SINCE", "CALL", "ATTEMPT", "PLACE", "PID", "WHY"]

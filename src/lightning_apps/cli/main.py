@@ -14,6 +14,7 @@ from .remote import logs, retry, status, stop
 from .run import run
 from .runs import runs
 from .state import fork, state, why
+from .works import works
 
 INTERRUPTED = 130
 
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (run, status, logs, stop, retry, runs, why, state, fork, doctor):
+for command in (run, status, works, logs, stop, retry, runs, why, state, fork, doctor):
     cli.add_command(command)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
@@ -23,7 +22,6 @@ from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 
 READABLE = (Drive, Path, Payload)  # types beyond the base that states may hold
 RUNNING, STARTING, FORKED, INTERRUPTED = "running", "starting", "forked", "interrupted"
-YOUNG = 60.0  # seconds in which a run without a host is taken for one that is just starting
 ALL_RUNS_KEPT = 1 << 30
 
 
@@ -131,7 +129,7 @@ def state_of(folder: RunFolder, ended: str | None) -> str:
         return f"{'ended' if ended == '0' else 'failed'} {ended}"
     if folder.entry() is None and about(folder.path).get("forked_from"):
         return FORKED
-    if folder.entry() is None and time.time() - os.stat(folder.path).st_mtime < YOUNG:
+    if folder.starts():
         return STARTING
     return INTERRUPTED
 

@@ -32,6 +32,12 @@ class HostEntry(msgspec.Struct):
     keeper: int = 0
 
 
+class Made(msgspec.Struct):
+    """Who made the folder of a run."""
+
+    starter: HostEntry | None = None
+
+
 ROOM = 256 << 10  # bytes
 
 
@@ -89,9 +95,7 @@ class RunFolder:
 
     def write_host(self, keeper: int = 0) -> None:
         """Say that this process is the host."""
-        me = process_tree.look(os.getpid())
-        entry = HostEntry(os.getpid(), me.started if me else "", boot_id(), socket.gethostname(), keeper)
-        write_json(os.path.join(self.path, "host.json"), entry)
+        write_json(os.path.join(self.path, "host.json"), this_process(keeper))
 
     def has_room(self) -> bool:
         """Whether there is room for what a host that takes over writes first.
@@ -115,12 +119,16 @@ class RunFolder:
     def host_lives(self) -> bool:
         """Whether the host that wrote itself down is still there; unknown for another machine, which counts as yes."""
         entry = self.entry()
-        if entry is None:
-            return False
-        if entry.machine != socket.gethostname():
-            return True
-        process = process_tree.look(entry.pid)
-        return entry.boot == boot_id() and process is not None and process.started == entry.started
+        return entry is not None and _lives(entry)
+
+    def starts(self) -> bool:
+        """Whether there is no host yet, and whoever made this folder is still about to start one."""
+        try:
+            with open(os.path.join(self.path, "app.json"), "rb") as file:
+                starter = msgspec.json.decode(file.read(), type=Made).starter
+        except (OSError, msgspec.DecodeError):
+            starter = None
+        return _is_young(self.path) and (starter is None or _lives(starter))
 
 
 def base_folder(settings: Settings) -> str:
@@ -195,7 +203,7 @@ def create(settings: Settings, app_file: str = "", command: Sequence[str] = (), 
         _ignore_in_git(base)
         for path in (folder.path, folder.logs, folder.files):
             os.mkdir(path, 0o700)
-        entry = {"command": list(command), "file": app_file, "sha256": _digest(app_file)}
+        entry = {"command": list(command), "file": app_file, "sha256": _digest(app_file), "starter": this_process()}
         write_json(os.path.join(folder.path, "app.json"), entry)
     except OSError as error:
         raise UsageError(
@@ -233,6 +241,19 @@ def _is_young(path: str, seconds: float = 60.0) -> bool:
         return no_host and time.time() - os.stat(path).st_mtime < seconds
     except OSError:
         return False
+
+
+def this_process(keeper: int = 0) -> HostEntry:
+    """Enough to tell this process from any other."""
+    me = process_tree.look(os.getpid())
+    return HostEntry(os.getpid(), me.started if me else "", boot_id(), socket.gethostname(), keeper)
+
+
+def _lives(entry: HostEntry) -> bool:
+    if entry.machine != socket.gethostname():
+        return True
+    process = process_tree.look(entry.pid)
+    return entry.boot == boot_id() and process is not None and process.started == entry.started
 
 
 def boot_id() -> str:
