@@ -10,6 +10,7 @@ import click
 from .. import __version__
 from .commands import Group
 from .doctor import doctor
+from .files import cat, cp, ls, rm
 from .remote import logs, retry, status, stop
 from .run import run
 from .runs import runs
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (run, status, works, logs, stop, retry, runs, why, state, fork, doctor):
+for command in (run, status, works, logs, stop, retry, runs, why, state, fork, ls, cp, cat, rm, doctor):
     cli.add_command(command)
 
 

@@ -27,6 +27,8 @@ from ..model.binding import UNBOUND, free_port
 from ..model.work import LightningWork
 from ..ports import Clock, Engine, Journal, Placement, Survey
 from ..storage.journal import SqliteJournal
+from ..storage.names import Names
+from ..storage.store import Store
 from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
 from ..wire.pump import Pump
@@ -102,6 +104,7 @@ class Host:
         self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
         self.clock = clock or SystemClock()
         folder.lock()
+        Store(os.path.join(folder.files, "objects")).tidy()
         self.journal = journal or open_journal(settings, engine, folder)
         self.recorder = Recorder(self.journal, self.clock.monotonic)
         self.generation = next_generation(self.journal)
@@ -422,6 +425,8 @@ class Host:
 
     def _stop(self, effect: m.Stop) -> None:
         self.engine.stop(effect.place, self.settings.grace)
+        if effect.delete:
+            Names(self.folder.names).forget(effect.place.rpartition("@")[0])
 
     def _reply(self, effect: m.Reply) -> None:
         if self.web is None or not self.web.answer(effect):

@@ -17,7 +17,7 @@ from ..core.story import Story
 from ..storage.carried import Drive, Path, Payload
 from ..storage.history import ALL, History
 from ..storage.journal import SqliteJournal
-from . import first_state
+from . import first_state, forked_files
 from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 
 READABLE = (Drive, Path, Payload)  # types beyond the base that states may hold
@@ -291,4 +291,5 @@ def fork(settings: Settings, source: RunFolder, turn: int) -> RunFolder:
         if begun <= turn:
             with open(os.path.join(folder.path, f"start-{begun}.state"), "wb") as file:
                 file.write(data)
+    forked_files.share(source, folder)
     return folder

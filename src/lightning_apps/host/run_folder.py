@@ -49,6 +49,11 @@ class RunFolder:
         self.logs, self.files = os.path.join(path, "logs"), os.path.join(path, "files")
 
     @property
+    def names(self) -> str:
+        """What works have handed over, by work."""
+        return os.path.join(self.files, "names")
+
+    @property
     def shared(self) -> str:
         """What the works of the run share by name: drives, and the FileSystem."""
         return os.path.join(self.files, "shared")
