@@ -123,5 +123,5 @@ def test_a_fork_keeps_the_files_it_needs_when_the_run_it_came_from_is_pruned(com
 
     assert not source.exists() and line.run("cat", f"{forked.name}:make/out/a").stdout == "a"
     assert line.run("cat", f"{forked.name}:lit://d/root.make/out/deep/b").stdout == "deep/b"
-    objects = [each for each in (forked / "files" / "objects").rglob("b?-*")]
+    objects = list((forked / "files" / "objects").rglob("b?-*"))
     assert objects and all(os.stat(each).st_nlink == 1 for each in objects)
