@@ -8,7 +8,8 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from .commands import Group
+from .app_commands import ConnectedGroup
+from .connect import connect, disconnect
 from .doctor import doctor
 from .files import cat, cp, ls, rm
 from .remote import logs, retry, status, stop
@@ -20,7 +21,7 @@ from .works import works
 INTERRUPTED = 130
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=ConnectedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="lightning")
 def cli() -> None:
     """Run apps made of flows and works.
@@ -29,7 +30,11 @@ def cli() -> None:
     """
 
 
-for command in (run, status, works, logs, stop, retry, runs, why, state, fork, ls, cp, cat, rm, doctor):
+COMMANDS = (
+    run, status, works, logs, stop, retry, runs, why, state, fork, ls, cp, cat, rm, connect, disconnect, doctor,
+)  # fmt: skip
+
+for command in COMMANDS:
     cli.add_command(command)
 
 

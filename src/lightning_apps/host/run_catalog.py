@@ -23,6 +23,7 @@ from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 READABLE = (Drive, Path, Payload)  # types beyond the base that states may hold
 RUNNING, STARTING, FORKED, INTERRUPTED = "running", "starting", "forked", "interrupted"
 ALL_RUNS_KEPT = 1 << 30
+WEB, LOCAL = "web.json", ("127.0.0.1", "0.0.0.0", "localhost")  # where a run is served
 
 
 class Summary(msgspec.Struct):
@@ -77,6 +78,18 @@ def only_living(settings: Settings) -> RunFolder:
     if living:
         raise RunError(f"More than one run is going on; name one of {', '.join(folder.id for folder in living)}.")
     raise RunError(f"No run in {base} is going on.")
+
+
+def served_here(settings: Settings) -> dict[int, str]:
+    """The ports at which living runs of this user are served at 127.0.0.1, and the runs' ids."""
+    base, found = base_folder(settings), {}
+    for name in all_runs(base):
+        path = os.path.join(base, name)
+        entry = read_json(os.path.join(path, WEB))
+        here = entry.get("host") in LOCAL and isinstance(entry.get("port"), int)
+        if here and os.stat(path).st_uid == os.getuid() and RunFolder(path).host_lives():
+            found[entry["port"]] = name
+    return found
 
 
 def logged(folder: RunFolder) -> set[str]:

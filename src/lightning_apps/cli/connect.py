@@ -1,0 +1,117 @@
+"""`lightning connect` and `disconnect`: from then on the terminal has an app's commands.  Decides whose code may run here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from . import pages
+from .commands import Command, section_option
+
+if TYPE_CHECKING:
+    from ..client.address import Address
+    from ..client.remote import RemoteApp
+
+LOCAL, HOME = "localhost", "127.0.0.1"
+
+
+@click.command("connect", cls=Command, short_help="Have an app's commands in this terminal.")
+@click.argument("words", nargs=-1, metavar="URL|localhost")
+@section_option("--token", default="", metavar="TOKEN", help="Lets one in, where the app asks for one.")
+@section_option("--trust", is_flag=True, help="Let commands run code of the app's author on this machine.")
+@pages.run_dir_option()
+def connect(words: tuple[str, ...], token: str, trust: bool, run_dir: str | None) -> None:
+    """Connect this terminal to a running app: its commands become commands of `lightning`.
+
+    Commands may have a part that runs on this machine.  Of your own runs here it may; of others only if you say so.
+    """
+    from ..base.settings import user_home
+    from ..client import connections
+    from ..client.address import parse
+    from ..client.remote import RemoteApp
+
+    target = _target(words)
+    ports = _own_ports(run_dir)
+    address = parse(_here(ports) if target == LOCAL else target, token)
+    if address.host == LOCAL and address.port in ports:
+        address = msgspec.structs.replace(address, host=HOME)  # "localhost" may be ::1, where somebody else may listen
+    own = address.host == HOME and address.port in ports
+    app = RemoteApp(address)
+    commands = app.commands()
+    code = {} if own else _trusted(app, [each for each in commands if each["client"]], trust)
+    kept = connections.Connection(url=app.url, token=address.token, commands=commands, code=code, own=own)
+    connections.save(user_home(), connections.terminal(os.getppid()), kept)
+    where = "local Lightning App" if own else f"Lightning App at {app.url}"
+    click.echo(f"You are connected to the {where}.")
+    click.echo("The lightning CLI now responds to app commands. Use 'lightning --help' to see them.")
+
+
+@click.command("disconnect", cls=Command, short_help="End what `connect` began.")
+@click.argument("words", nargs=-1, metavar="")
+def disconnect(words: tuple[str, ...]) -> None:
+    """Have the app's commands in this terminal no longer."""
+    from ..base.settings import user_home
+    from ..client import connections
+
+    if words not in ((), ("app",)):
+        raise click.UsageError("lightning disconnect takes no arguments.")
+    former = connections.forget(user_home(), connections.terminal(os.getppid()))
+    if former is None:
+        click.echo("You aren't connected to any Lightning App. Please use `lightning connect URL` to connect to one.")
+    else:
+        where = "local Lightning App" if former.own else f"Lightning App at {former.url}"
+        click.echo(f"You are disconnected from the {where}.")
+
+
+def _target(words: tuple[str, ...]) -> str:
+    """The older command was `connect app NAME`."""
+    rest = words[1:] if len(words) > 1 and words[0] == "app" else words
+    if len(rest) > 1:
+        raise click.UsageError("Name one app: lightning connect URL|localhost.")
+    return rest[0] if rest else LOCAL
+
+
+def _own_ports(run_dir: str | None) -> dict[int, str]:
+    """Where this user's living runs are served on this machine, and their ids."""
+    from ..host import run_catalog
+
+    return run_catalog.served_here(pages.settings_for(run_dir))
+
+
+def _here(ports: dict[int, str]) -> str:
+    """The app that "localhost" means: the only one that runs, or whatever is at the usual port."""
+    from ..base.errors import RunError
+    from ..client.address import PORT
+
+    if len(ports) > 1 and PORT not in ports:
+        known = ", ".join(f"http://127.0.0.1:{port} ({run})" for port, run in ports.items())
+        raise RunError(f"More than one app is running here; name one: {known}.")
+    return f"http://127.0.0.1:{PORT if PORT in ports or not ports else next(iter(ports))}"
+
+
+def _trusted(app: RemoteApp, commands: list[dict[str, object]], trust: bool) -> dict[str, str]:
+    """The digests of the files that may run here."""
+    if not commands:
+        return {}
+    names = ", ".join(str(each["name"]) for each in commands)
+    what = (
+        f"{names}: a part of {'this command' if len(commands) == 1 else 'each of these commands'} is code of the app at "
+        f"{app.url}, which would run on this machine with your rights.{_unguarded(app.address)}"
+    )
+    if not trust and sys.stdin.isatty():
+        trust = click.confirm(f"{what}\nDo you trust it?", default=False, err=True)
+    elif not trust:
+        click.echo(f"{what} It was left out; connect with --trust to have it.", err=True)
+    if not trust:
+        return {}
+    return {str(each["name"]): app.code(str(each["path"]))["sha256"] for each in commands}
+
+
+def _unguarded(address: Address) -> str:
+    if address.scheme == "https" or address.is_loopback:
+        return ""
+    return " The connection is not encrypted, so anybody on its way could have put other code there."
