@@ -135,7 +135,7 @@ def test_turn_takes_one_turn() -> None:
     app.turn().turn()
 
     assert app.root.n == 2
-    with pytest.raises(AppNeverRests, match=r"50 turns.*root\.n|50 turns"):
+    with pytest.raises(AppNeverRests, match="What it said last: nothing"):
         app.settle(limit=50)
 
 

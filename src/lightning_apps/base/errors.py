@@ -227,7 +227,13 @@ class WorkFailed(KitError):
 
 
 class InvariantBroken(KitError, AssertionError):
-    """What should hold whatever happens does not; says after what, and how to see it again."""
+    """What should hold whatever happens does not; says after what, and how to see it again.
+
+    Attributes:
+        app: the AppTest in which it was seen, as it was then.
+    """
+
+    app: object = None
 
 
 class Blocked(BaseException):

@@ -59,27 +59,32 @@ class AppTest:
         zone: tzinfo = timezone.utc,
         argv: Sequence[str] = (),
         clock: VirtualClock | None = None,
+        _echo: bool = True,
         _point: Point | None = None,
         _chance: Chance | None = None,
         _turned: Callable[[AppTest], None] | None = None,
+        _began: Callable[[AppTest], None] | None = None,
     ) -> None:
-        self.clock, self._terminal = clock or VirtualClock(start, zone), Terminal()
+        self.clock, self._terminal = clock or VirtualClock(start, zone), Terminal(echo=_echo)
         self._origin = Origin(app, argv)
         self._inline = (inline,) if isinstance(inline, str) else inline
         self._told = False
         self._asked = 0
         self.patient = False
-        with self._terminal.listening():
-            self.stage = Stage(
-                self._origin.make,
-                self.clock,
-                self._is_inline,
-                self._terminal,
-                point=_point,
-                chance=_chance,
-                turned=None if _turned is None else lambda: _turned(self),
-            )
+        self.stage = Stage(
+            self._origin.make,
+            self.clock,
+            self._is_inline,
+            self._terminal,
+            point=_point,
+            chance=_chance,
+            turned=None if _turned is None else lambda: _turned(self),
+        )
         self.works = PlayedWorks(self)
+        if _began is not None:
+            _began(self)
+        with self._terminal.listening():
+            self.stage.open()
 
     def _is_inline(self, name: str) -> bool:
         return self._inline if isinstance(self._inline, bool) else matches(name, self._inline)

@@ -40,7 +40,7 @@ class Origin:
             with loaded_app(self._file, self._argv) as app:
                 self._main = Surroundings(self._file)
             return app
-        if isinstance(self._source, (LightningApp, LightningFlow, LightningWork)):
+        if makes_one_only(self._source):
             return self._only_once()
         if not callable(self._source):
             kind = type(self._source).__name__
@@ -108,6 +108,11 @@ class Surroundings:
                 del sys.modules[name]
             sys.modules.update(known)
             sys.modules["__main__"], sys.argv, sys.path[:] = main, argv, path
+
+
+def makes_one_only(source: Any) -> bool:
+    """Whether this is an app or its root itself, and not what makes it."""
+    return isinstance(source, (LightningApp, LightningFlow, LightningWork))
 
 
 def _app(made: Any) -> LightningApp:

@@ -25,6 +25,9 @@ Point = Callable[[str, Any], None]
 encode_record = msgspec.msgpack.Encoder().encode
 decode_record = msgspec.msgpack.Decoder(Record, ext_hook=ext_hook).decode
 
+BEFORE, RECORDED, PERFORMED = "before its record", "after its record", "after its effect"
+FELT = (m.Place, m.Send, m.Stop, m.Reply)  # after the others a death is no different, or the app is over
+
 
 class HostDied(BaseException):
     """The host's process is gone, in the middle of what it did."""
@@ -100,17 +103,18 @@ class PlayedHost:
         self._commit(outcome, events)
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
-        point = self.point
-        if point is not None:
-            point("before its record", None)
-        if not outcome.record.empty:
+        point, nothing = self.point, outcome.record.empty
+        if point is not None and not nothing:
+            point(BEFORE, None)
+        if not nothing:
             self._journal.append(outcome.record)
             if point is not None:
-                point("after its record", None)
+                point(RECORDED, None)
         for effect in outcome.effects:
-            PERFORM[type(effect)](self, effect)
-            if point is not None:
-                point("after", effect)
+            if (perform := PERFORM.get(type(effect))) is not None:  # what is for readers outside concerns nobody here
+                perform(self, effect)
+                if point is not None and type(effect) in FELT:
+                    point(PERFORMED, effect)
         for event in events:
             if isinstance(event, m.Said):
                 self._engine.recorded(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from .terminal import Terminal
 
 Move = Callable[[], None]
 FIRST_PORT = 50001
+MOMENT = 100  # turns that a flow may take while the code of a work goes on for a moment
 
 
 class Chance(Protocol):
@@ -44,6 +46,8 @@ class Stage:
         turns: how many there were, without those while the code of a work went on.
         hosts: how many there were.
         over: the app has ended, with all its works.
+        reacting: the code of a work is going on.
+        patience: the turn after which an app that has not ended is given up.
     """
 
     def __init__(
@@ -62,15 +66,14 @@ class Stage:
         self.engine = ScriptedEngine(clock, inline)
         self.engine.spoke = self._react
         self.turns = self.hosts = 0
-        self.over = False
+        self.over, self.patience = False, sys.maxsize
         self._point, self._chance, self._turned = point, chance, turned
         self._ports = FIRST_PORT - 1
-        self._reacting = False
-        self._open()
+        self.reacting = False
 
     # -- hosts -------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
+    def open(self) -> None:
         """The first host, or the next one."""
         self.hosts += 1
         app = self._make()
@@ -93,7 +96,7 @@ class Stage:
             self.engine.lose_all()
         else:
             self.engine.lose_host()
-        self._open()
+        self.open()
 
     def _free_port(self) -> int:
         self._ports += 1
@@ -109,11 +112,12 @@ class Stage:
         """
         last = self.turns + limit
         while not self.over and self._move():
-            if self.turns > last:
-                said = (self.terminal.text.splitlines() or [""])[-1]
+            if self.turns > last or self.host.coordinator.turn > self.patience:
+                said = (self.terminal.text.splitlines() or ["nothing"])[-1]
                 raise AppNeverRests(
-                    f"The app does not come to rest in {limit} turns, the last at {self.clock.now}: something changes in every one. "
-                    f"Use `turn()` or `advance()` for an app that never rests, or `limit=`. It said last: {said!r}."
+                    f"The app does not come to rest, up to turn {self.host.coordinator.turn} at {self.clock.now}: something changes in "
+                    "every turn. Use `turn()` or `advance()` for an app that never rests, or a higher `limit=`. "
+                    f"What it said last: {said}"
                 )
 
     def turn(self) -> None:
@@ -147,7 +151,7 @@ class Stage:
         return True
 
     def _turn(self) -> None:
-        self.turns += not self._reacting
+        self.turns += not self.reacting
         self._alive(self.host.turn)
         if self._turned is not None:
             self._turned()
@@ -163,18 +167,19 @@ class Stage:
 
     def _react(self, worker: PlayedWorker) -> None:
         """A work that runs inline has said something: flow and works go on for a moment, before it does."""
-        if self._reacting or self.host.exit is not None:
+        if self.reacting or self.host.exit is not None:
             return
-        self._reacting = True
+        self.reacting = True
         try:
             if self._chance is not None:
                 for _ in range(self._chance.how_many()):
                     self._shuffled(self._chance, nested=True)
             else:
-                while self._turn_if_due() | self.engine.step(begin=False):
-                    """Until there is nothing to do for anybody but those whose code would have to run."""
+                for _ in range(MOMENT):
+                    if not (self._turn_if_due() | self.engine.step(begin=False)):
+                        break  # there is nothing to do but for those whose code would have to run
         finally:
-            self._reacting = False
+            self.reacting = False
         if self.host.exit is not None:
             worker.stop()
 

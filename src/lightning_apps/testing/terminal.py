@@ -14,12 +14,13 @@ from ..base.log import Log
 class Tee:
     """A stream that keeps what is written, in front of another."""
 
-    def __init__(self, behind: Any, parts: list[str]) -> None:
-        self._behind, self._parts = behind, parts
+    def __init__(self, behind: Any, parts: list[str], echo: bool) -> None:
+        self._behind, self._parts, self._echo = behind, parts, echo
 
     def write(self, text: str) -> int:
         self._parts.append(text)
-        self._behind.write(text)
+        if self._echo:
+            self._behind.write(text)
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
@@ -31,10 +32,15 @@ class Tee:
 
 
 class Terminal:
-    """Standard output and standard error of an app, in the order in which they were written."""
+    """Standard output and standard error of an app, in the order in which they were written.
 
-    def __init__(self, level: str = "info") -> None:
+    Args:
+        echo: it goes where it went before, too.
+    """
+
+    def __init__(self, echo: bool = True, level: str = "info") -> None:
         self._parts: list[str] = []
+        self._echo = echo
         self._log = Log(level)
         self._depth = 0
 
@@ -50,7 +56,7 @@ class Terminal:
             yield
             return
         out, err, self._depth = sys.stdout, sys.stderr, 1
-        sys.stdout, sys.stderr = Tee(out, self._parts), Tee(err, self._parts)
+        sys.stdout, sys.stderr = (Tee(each, self._parts, self._echo) for each in (out, err))
         try:
             yield
         finally:
