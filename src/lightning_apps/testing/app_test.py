@@ -17,6 +17,7 @@ from .clock import BEGIN, VirtualClock
 from .names import find, matches, meant
 from .origin import Origin
 from .played_host import Point
+from .scripts import Scripts
 from .stage import Chance, Stage
 from .terminal import Terminal
 from .works import PlayedWork, PlayedWorks
@@ -70,7 +71,7 @@ class AppTest:
         self._inline = (inline,) if isinstance(inline, str) else inline
         self._told = False
         self._asked = 0
-        self.patient = False
+        self.scripts: Scripts | None = None
         self.stage = Stage(
             self._origin.make,
             self.clock,
@@ -233,6 +234,11 @@ class AppTest:
         with self.acting():
             self.stage.close()
 
+    def persist(self) -> None:
+        """From now on plays go on through deaths: what was played in an attempt that is lost is played again in the next."""
+        self.scripts = Scripts(lambda: self.stage.host.coordinator)
+        self.stage.engine.began = self.scripts.began
+
     # -- looking at it -----------------------------------------------------------------------------------
 
     @property
@@ -286,7 +292,7 @@ class AppTest:
     def bring_on(self, work: PlayedWork) -> None:
         """Go on until this work runs, if it will."""
         self.settle()
-        while self.patient and not work.is_running and self.exit_code is None:
+        while self.scripts is not None and not work.is_running and self.exit_code is None:
             at = self.stage.host.coordinator.wake_at
             if at is None:
                 return

@@ -109,7 +109,7 @@ def explore(
         crashes: "every-step": before and after each turn's record and after each of its effects; "every-turn": only the former.
         who: of "host" (its works live on), "machine" (host and works) and "works" (each that runs a call).
         invariant: is given the AppTest after every turn and at the end; it returns False, or raises, where something is wrong.
-            None: after deaths of the host or machine the app has to end with the exit code and state with which it ends undisturbed.
+            Without it and `play`, the app has to end with the same exit code and state as undisturbed, whenever host or machine die.
         deaths: how many there are in one run at most.  Single ones are tried at every point, sequences at random.
         runs: with more than one death: how many sequences are tried.
         seed: of those.
@@ -130,7 +130,7 @@ def explore(
     for each in who:
         if each not in (HOST, MACHINE, WORKS):
             raise KitError(f"Nobody is called {each!r}{meant(each, (HOST, MACHINE, WORKS))}")
-    search = Search(Judge(app, play, invariant, options), crashes == "every-turn", invariant is None)
+    search = Search(Judge(app, play, invariant, options), crashes == "every-turn", invariant is None and play is None)
     if replay:
         return search.replay([_death(word) for word in replay.split()])
     return search.search(who, deaths, runs, random.Random(seed))

@@ -67,7 +67,8 @@ class Judge:
         trial = Trial(self._invariant)
 
         def begun(app: AppTest) -> None:
-            trial.app, app.patient = app, True
+            trial.app = app
+            app.persist()
             if began is not None:
                 began(app)
 

@@ -32,6 +32,7 @@ class PlayedWorker:
         wall: the wall clock.
         inline: its code is run for real.
         spoke: called when it has said something while its code runs.
+        began: called when it has begun a call that is played.
 
     Attributes:
         from_host: what was said to it, and it has not heard yet.
@@ -48,6 +49,7 @@ class PlayedWorker:
         wall: Callable[[], float],
         inline: bool,
         spoke: Callable[[PlayedWorker], None],
+        began: Callable[[PlayedWorker], None],
     ) -> None:
         self.place, self.name, self.work, self.inline = place, place.partition("@")[0], work, inline
         self.from_host: deque[Any] = deque()
@@ -58,7 +60,7 @@ class PlayedWorker:
         self.acknowledged = 0
         self.exit: m.Exited | None = None
         self.raised: BaseException | None = None
-        self._spoke, self._frames = spoke, codec.Frames()
+        self._spoke, self._began, self._frames = spoke, began, codec.Frames()
         self.alarms: dict[str, Callable[[], None]] = {}
         self.session = Session(work, self._send, self._alarm, wall, itertools.count(0.0).__next__)
 
@@ -154,6 +156,7 @@ class PlayedWorker:
         else:
             self.order = order
             self.session.take(order)
+            self._began(self)
 
     def run_for_real(self) -> None:
         """The call under way was played so far: run it."""

@@ -24,6 +24,7 @@ class ScriptedEngine:
         latest: the newest worker of each work.
         held: works that cannot be placed yet, and why.
         barred: works that can never be placed, and why.
+        began: called when a played call has begun.
         spoke: called when a worker has said something while its code runs inline.
     """
 
@@ -36,6 +37,7 @@ class ScriptedEngine:
         self.held: dict[str, str] = {}
         self.barred: dict[str, str] = {}
         self.spoke: Callable[[PlayedWorker], None] = lambda worker: None
+        self.began: Callable[[PlayedWorker], None] = lambda worker: None
         self.news: deque[Event] = deque()
         self._waiting: dict[str, LightningWork] = {}  # by place
 
@@ -67,8 +69,11 @@ class ScriptedEngine:
             return
         copy = twin(work) if data is None else unpacked(data)
         copy._lit_name = work.name
-        worker = PlayedWorker(place, copy, self._clock.wall, self._inline(work.name), self._spoke)
+        worker = PlayedWorker(place, copy, self._clock.wall, self._inline(work.name), self._spoke, self._began)
         self.workers[place] = self.latest[work.name] = worker
+
+    def _began(self, worker: PlayedWorker) -> None:
+        self.began(worker)
 
     def _spoke(self, worker: PlayedWorker) -> None:
         if worker.running:

@@ -14,6 +14,7 @@ from ..model.work import LightningWork
 from .calls_told import CallMade
 from .names import find, meant
 from .played_worker import PlayedWorker
+from .scripts import Action, Scripts
 from .stage import Stage
 
 CATCHABLE = (signals.SIGTERM, signals.SIGINT)
@@ -23,6 +24,7 @@ class App(Protocol):
     """What is needed of an AppTest."""
 
     stage: Stage
+    scripts: Scripts | None
 
     @property
     def calls(self) -> list[CallMade]: ...
@@ -105,16 +107,17 @@ class PlayedWork:
 
     def say(self, **changes: Any) -> None:
         """Its code assigns these attributes, and goes on."""
-        worker = self._running()
-        for name, value in changes.items():
-            if name not in worker.work._lit_state:
-                known = [each for each in worker.work._lit_state if each[0] != "_"]
-                raise KitError(f"{self.name} has no attribute {name!r}{meant(name, known)}")
-            setattr(worker.work, name, value)
+        known = self._running().work._lit_state
+        for name in changes:
+            if name not in known:
+                raise KitError(
+                    f"{self.name} has no attribute {name!r}{meant(name, [each for each in known if each[0] != '_'])}"
+                )
+        self._act(lambda worker: _assign(worker, changes))
 
     def checkpoint(self, **values: Any) -> None:
         """Its code leaves these for the next attempt."""
-        self._running().session.checkpoint(self.work, values)
+        self._act(lambda worker: worker.session.checkpoint(worker.work, values))
 
     def finish(self, value: Any = None, /, **changes: Any) -> None:
         """Its `run` assigns these attributes and returns `value`.
@@ -123,12 +126,20 @@ class PlayedWork:
             KitError: it has no call to finish.
         """
         self.say(**changes)
-        self._running().give(value)
+        self._act(lambda worker: worker.give(value), ends=True)
 
     def fail(self, error: BaseException | type[BaseException], /, **changes: Any) -> None:
         """Its `run` assigns these attributes and raises `error`."""
+        raised = error() if isinstance(error, type) else error
         self.say(**changes)
-        self._running().give(error=error() if isinstance(error, type) else error)
+        self._act(lambda worker: worker.give(error=raised), ends=True, error=raised)
+
+    def _act(self, action: Action, ends: bool = False, error: BaseException | None = None) -> None:
+        """Do this to the call under way, and once more should its attempt be lost."""
+        worker = self._running()
+        if self._app.scripts is not None:
+            self._app.scripts.note(worker, action, ends, error)
+        action(worker)
 
     def run(self) -> None:
         """Its `run` is run for real, here and now, to its end."""
@@ -207,6 +218,11 @@ class PlayedWork:
         if worker.stalled:
             raise KitError(f"{self.name} hangs since `stall()`: let it go on with `go_on()` first.")
         return worker
+
+
+def _assign(worker: PlayedWorker, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(worker.work, name, value)
 
 
 def _number(signal: int | str) -> int:
