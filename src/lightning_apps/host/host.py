@@ -191,6 +191,7 @@ class Host:
             self.web.extra["offer"] = offered(self.app.root)
         self._commit(self._begin(), [])
         self._kept = self.coordinator.turn
+        self.hub.complete = True
         first_state.keep(self.folder, self.coordinator)
         self.provenance = Provenance(self.folder, self.generation)
         if self.web is not None and self.exit_code is None:

@@ -54,6 +54,9 @@ class Hub:
         report: is given every event, in order, on the pump's polling thread.
         secret: of the run; tokens are made from it, so that a later host of the run knows them.
         generation: of this host within the run; only grows.
+
+    Attributes:
+        complete: whether all who are expected are known, so that whoever else comes with a token is an attempt that is over.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Hub:
         self._pump, self._report, self._secret, self._generation = pump, report, secret, generation
         self._server, self.address = listen(address)
         self._expected: set[str] = set()
+        self.complete = False
         self._admitted: dict[str, Admitted] = {}
         self._strangers: dict[int, Link] = {}
         self._numbers = 0
@@ -72,6 +76,9 @@ class Hub:
     def expect(self, place: str) -> str:
         """The token that admits the worker of this place (HMAC-SHA256, RFC 2104)."""
         self._expected.add(place)
+        return self._token(place)
+
+    def _token(self, place: str) -> str:
         return hmac.new(self._secret, place.encode(), hashlib.sha256).hexdigest()
 
     def dismiss(self, place: str) -> None:
@@ -131,7 +138,14 @@ class Hub:
         link = self._strangers.pop(number)
         self._pump.alarm(f"stranger {number}", None, lambda: None)
         hello = _hello(payload)
-        if hello is None or not self._known(hello):
+        if hello is None or not self._has_token(hello) or hello.generation > self._generation:
+            link.close()
+            return ""
+        if hello.place not in self._expected:
+            if not self.complete:
+                link.close()  # let it try again
+                return ""
+            link.send(codec.frame(codec.dump(Rejected("this attempt is over: another may have taken its place"))))
             link.close()
             return ""
         if hello.protocol != PROTOCOL:
@@ -150,10 +164,8 @@ class Hub:
         self._report(Attached(hello.place, hello.pid, hello.received, hello.attempt))
         return hello.place
 
-    def _known(self, hello: Hello) -> bool:
-        if hello.place not in self._expected or hello.generation > self._generation:
-            return False
-        return hmac.compare_digest(self.expect(hello.place), hello.token)
+    def _has_token(self, hello: Hello) -> bool:
+        return hmac.compare_digest(self._token(hello.place), hello.token)
 
     # -- conversation ------------------------------------------------------------------------------------
 
