@@ -46,6 +46,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pace_after: int = 100  # self-made turns in a row after which the flow is paced
     pace_fastest: float = 0.001  # seconds between paced turns at first
     pace_slowest: float = 0.1  # seconds between paced turns at last
+    allow_hosts: str | None = None  # names, with commas, under which the server is known besides this machine's
+    root_path: str | None = None  # prefix under which a proxy in front shows the server
+    token_file: str | None = None  # holds the token of the server; None: one is made
+    basic_auth: str = ""  # "user:password" that is as good as the token
+    tls_cert: str | None = None
+    tls_key: str | None = None
     streams: int = 4096  # open WebSockets with the state as it changes
     tell_tracebacks: bool = False  # to whoever asks over HTTP
     host: str = "127.0.0.1"
@@ -61,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Variables and secrets by their names alone: what is shown ends up in logs and tracebacks."""
         hidden = {name: tuple(key for key, _ in getattr(self, name)) for name in ("env", "secrets")}
+        hidden["basic_auth"] = tuple("…" for _ in self.basic_auth[:1])
         shown = {name: hidden.get(name, getattr(self, name)) for name in self.__struct_fields__}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
@@ -73,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 KINDS: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 FROM_ENVIRONMENT = sorted(
-    set(KINDS) - {"argv", "env", "resume", "secrets", "blocking", "with_server", "open_ui", "name"}
+    set(KINDS) - {"argv", "env", "resume", "secrets", "blocking", "with_server", "open_ui", "name", "basic_auth"}
 )
 
 
@@ -124,6 +131,20 @@ def colour_wanted(is_terminal: bool) -> bool:
 def user_home() -> str:
     """The folder of this framework's own user files: LIGHTNING_HOME, else ~/.lightning-apps."""
     return os.environ.get("LIGHTNING_HOME") or os.path.join(os.path.expanduser("~"), ".lightning-apps")
+
+
+def browser_wanted() -> bool:
+    """Whether there is a browser to open a page in, and a person before it."""
+    if any(os.environ.get(name) for name in ("PYTEST_CURRENT_TEST", "CI", "LIGHTNING_CLOUDSPACE_HOST")):
+        return False
+    shown = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return shown or not sys.platform.startswith("linux")
+
+
+def page_elsewhere() -> str:
+    """The URL to open in place of the app's own; the older framework's variable."""
+    host = os.environ.get("APP_SERVER_HOST", "")
+    return f"{host.rstrip('/')}/view" if host else ""
 
 
 def runtime_dir() -> str:

@@ -20,6 +20,7 @@ Runner = Callable[[str, Settings], int]
 SERVER, OUTPUT, OLDER = "The page of the app", "Output", "Older spellings, kept for scripts"
 AS_GIVEN = (
     "name", "host", "port", "blocking", "open_ui", "engine", "tick", "run_dir", "resume", "strict", "log_level", "log_format", "log_prefix",
+    "root_path", "token_file", "tls_cert", "tls_key",
 )  # fmt: skip
 
 
@@ -86,6 +87,23 @@ def run() -> None:
 @section_option(
     "--port", section=SERVER, type=click.IntRange(0, 65535), metavar="PORT", help="The port to serve it on."
 )
+@section_option("--root-path", section=SERVER, metavar="PATH", help="Prefix under which a proxy in front shows it.")
+@section_option(
+    "--allow-host",
+    section=SERVER,
+    multiple=True,
+    metavar="NAME",
+    help="A name under which it is known besides this machine's, as behind a proxy; a token is then asked for (repeatable).",
+)
+@section_option(
+    "--token-file",
+    section=SERVER,
+    metavar="FILE",
+    help="Holds the token that lets in (default: one is made); not asked for on 127.0.0.1.",
+)
+@section_option("--tls-cert", section=SERVER, metavar="FILE", help="Serve it over HTTPS, with this certificate.")
+@section_option("--tls-key", section=SERVER, metavar="FILE", help="The certificate's private key.")
+@section_option("--debug", section=SERVER, is_flag=True, help="Answers tell the tracebacks of what failed.")
 @section_option("--enable-basic-auth", section=SERVER, metavar="USER:PASSWORD", help="Ask for a user and password.")
 @section_option(
     "--blocking", section=SERVER, type=bool, metavar="BOOL", help="Wait to be started from the page (default: false)."
@@ -161,6 +179,9 @@ def settings_of(args: tuple[str, ...], options: dict[str, Any]) -> Settings:
     pairs.refuse_overlap(env, wanted)
     settings = all_settings.load(
         **{name: options[name] for name in AS_GIVEN},
+        allow_hosts=",".join(options["allow_host"]) or None,
+        basic_auth=options["enable_basic_auth"],
+        tell_tracebacks=options["debug"] or None,
         with_server=not options["without_server"],
         argv=(*options["app_args"], *args),
         env=env,

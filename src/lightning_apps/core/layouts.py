@@ -35,6 +35,11 @@ class Layouts:
         if self.due is None:
             self.due = max(now, self._last + self._pause)
 
+    def show_more(self, flows: Iterable[LightningFlow]) -> bool:
+        """Whether there is a frontend, or a tab that leads to a page."""
+        shown = [flow._layout if isinstance(flow._layout, list) else [flow._layout] for flow in flows]
+        return bool(self.frontends) or any("target" in entry for entries in shown for entry in entries)
+
     def look(self, flows: Iterable[LightningFlow], now: float) -> list[LightningFlow]:
         """Collect from these flows if it is time; those whose layout is another one now.
 

@@ -17,7 +17,7 @@ from ..base.encoding import decode, encode
 from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
-from ..base.settings import Settings, colour_wanted, export, of_component, runtime_dir, withdraw
+from ..base.settings import Settings, colour_wanted, export, runtime_dir, withdraw
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
 from ..core.restore import put_together
@@ -129,11 +129,11 @@ class Host:
 
     def run(self) -> int:
         """The exit code, when the app has ended and nothing of it is left."""
+        self._listen()
         restore = signals.install(self._on_signal)
         UNBOUND.app_runs = True
         try:
-            if self.settings.with_server:
-                self.web = Web(self.app, self.settings, self.folder, self.log, self.generation, self.pump.put)
+            if self.web is not None:
                 export(self._own_app(""))
             self.coordinator = Coordinator(self.app.root, self._options())
             self._open_doors()
@@ -156,7 +156,7 @@ class Host:
         self.showing = Showing(
             settings, self.folder, self.log, self.engine, tree, self.pump.put, after,
             Surroundings(
-                root_path=self.app.root_path.rstrip("/"),
+                root_path=(settings.root_path or self.app.root_path or "").rstrip("/"),
                 variables=lambda flow: {**surroundings(file), **self._own_app(flow), "LIGHTNING_FLOW_NAME": flow},
                 log_files=self.folder.log_files,
                 app_file=file,
@@ -166,6 +166,16 @@ class Host:
         )  # fmt: skip
         if self.web is not None:
             self.web.extra["doors"] = self.showing.doors
+
+    def _listen(self) -> None:
+        """Whatever is wrong with how the app is to be served is said before anything starts."""
+        if not self.settings.with_server:
+            return
+        try:
+            self.web = Web(self.app, self.settings, self.folder, self.log, self.generation, self.pump.put)
+        except BaseException:
+            self._let_go()
+            raise
 
     def _options(self) -> Options:
         settings = self.settings
@@ -195,7 +205,7 @@ class Host:
         first_state.keep(self.folder, self.coordinator)
         self.provenance = Provenance(self.folder, self.generation)
         if self.web is not None and self.exit_code is None:
-            self.web.open(self.coordinator.show_all())
+            self.web.open(self.coordinator.show_all(), self.coordinator.layouts.show_more(self.app.flows))
         self.app._turn = self._once
         while self.exit_code is None:
             if self.app._ran_once() and self.exit_code is None:
@@ -419,7 +429,7 @@ class Host:
 
     def _own_app(self, component: str) -> dict[str, str]:
         """What tells a component's process where its app is."""
-        return of_component(self.web.address, "", component) if self.web is not None else {}
+        return self.web.surroundings(component) if self.web is not None else {}
 
     def _send(self, effect: m.Send) -> None:
         self.hub.send(effect.place, effect.message)

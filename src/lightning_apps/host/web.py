@@ -20,11 +20,12 @@ from ..base.errors import PortInUse
 from ..base.log import Log
 from ..base.messages import Event, Reply
 from ..base.published import Published
-from ..base.settings import Settings
+from ..base.settings import Settings, browser_wanted, of_component, page_elsewhere
 from ..model.app import LightningApp
-from ..web.access import Access
+from ..web.access import component_token
 from ..web.board import Board
 from ..web.postbox import Postbox
+from . import entry
 from .run_folder import RunFolder, write_json
 
 USUAL = 7501
@@ -33,7 +34,7 @@ BACKLOG = 2048
 GOODBYE = 3.0  # seconds that its thread has to end
 
 
-class Entry(msgspec.Struct):
+class Address(msgspec.Struct):
     """Where a run is served, for the next host of it and for other terminals."""
 
     host: str
@@ -64,9 +65,12 @@ class Web:
         put: Callable[[Event], None],
     ) -> None:
         self._app, self._settings, self._folder, self._log, self._put = app, settings, folder, log, put
+        entry.check_certificate(settings)
         self._socket = _listen(settings, folder)
         self.port: int = self._socket.getsockname()[1]
-        self.address = f"http://{_shown(settings.host)}:{self.port}"
+        self.access = entry.access_of(settings, folder, self.port)
+        self._links = entry.links(settings, self.access, self.port)
+        self.address = self._links.address
         self.extra: dict[str, Any] = {}
         self._postbox = Postbox()
         self._board = Board(self._postbox.items, generation)
@@ -80,12 +84,25 @@ class Web:
 
     # -- the flow's thread ---------------------------------------------------------------------------------
 
-    def open(self, whole: Published) -> None:
-        """Begin to serve, now that there is something to show."""
+    def open(self, whole: Published, shows: bool) -> None:
+        """Begin to serve, now that there is something to show.
+
+        Args:
+            shows: whether there is more to see than what every app has; then a browser is opened.
+        """
         self.publish(whole, self._app.stage)
         self._postbox.wake = self._nudge
         self._thread.start()
-        self._log.info(f"Your app has started. View it in your browser: {self.address}/view")
+        self._log.info(f"Your app has started. View it in your browser: {self._links.operator}")
+        if self._links.viewer:
+            self._log.info(f"Whoever shall only look at it: {self._links.viewer}")
+        if shows and self._settings.open_ui and browser_wanted():
+            url = page_elsewhere() or entry.to_open(self._folder, self._links)
+            threading.Thread(target=_open_browser, args=(url,), name="lightning-browser", daemon=True).start()
+
+    def surroundings(self, component: str) -> dict[str, str]:
+        """What tells a component's process where its app is, and lets it in."""
+        return of_component(self.address, component_token(self.access, component or "root"), component)
 
     def publish(self, published: Published | None, stage: str) -> None:
         """After a turn: what readers will see."""
@@ -131,9 +148,8 @@ class Web:
                 f"The app cannot be served: {error}. Install what is missing with: pip install lightning-apps"
             )
             return
-        access = Access(self._settings.host)
         service = module.Service(
-            self._app, self._settings, self._log, self._board, self._postbox, self._put, access,
+            self._app, self._settings, self._log, self._board, self._postbox, self._put, self.access,
             self._folder.path, self.address, self.extra,
         )  # fmt: skip
         self._service = service
@@ -155,11 +171,10 @@ class Web:
             self._board.catch_up()
 
 
-def _shown(host: str) -> str:
-    """An address as it stands in a URL that this machine's browser can open."""
-    if host in ("0.0.0.0", ""):
-        return "127.0.0.1"
-    return "[::1]" if host == "::" else f"[{host}]" if ":" in host else host
+def _open_browser(url: str) -> None:
+    with contextlib.suppress(Exception):  # it is a service, and the URL was printed
+        webbrowser = importlib.import_module("webbrowser")
+        webbrowser.open(url)
 
 
 def _listen(settings: Settings, folder: RunFolder) -> socket.socket:
@@ -174,7 +189,7 @@ def _listen(settings: Settings, folder: RunFolder) -> socket.socket:
         except OSError as failure:
             error = failure
             continue
-        write_json(path, Entry(settings.host, bound.getsockname()[1]))
+        write_json(path, Address(settings.host, bound.getsockname()[1]))
         return bound
     where = f"{settings.host}:{settings.port}" if settings.port else settings.host
     raise PortInUse(f"The app cannot be served on {where}: {error.strerror if error else 'no such address'}.")
@@ -183,18 +198,18 @@ def _listen(settings: Settings, folder: RunFolder) -> socket.socket:
 def _former(path: str, host: str) -> int | None:
     try:
         with open(path, "rb") as file:
-            entry = msgspec.json.decode(file.read(), type=Entry)
+            found = msgspec.json.decode(file.read(), type=Address)
     except (OSError, msgspec.DecodeError):
         return None
-    return entry.port if entry.host == host else None
+    return found.port if found.host == host else None
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    family, kind, protocol, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        bound.bind(address)
         bound.listen(BACKLOG)
         bound.setblocking(False)
     except OSError:

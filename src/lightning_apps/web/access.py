@@ -1,57 +1,199 @@
-"""Decides who may enter, from what a request says of itself.  Pure: no sockets, no clock, no framework."""
+"""Decides who may enter, and to do what, from what a request says of itself.  Pure: no sockets, no clock, no framework.
+
+On loopback programs enter freely, and so do pages that were served from here; pages of others do not (a browser says where a page
+is from), nor does anybody under another name (a stranger's name may lead to this address).  Everywhere else, and for whatever came
+through a proxy, a token has to be shown.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+VIEWER, OPERATOR, COMPONENT = "viewer", "operator", "component"
+TO_WATCH = ("/api/v1/stream", "/api/v1/ws")
+INSIDE = ("/f/", "/w/")  # what runs there does more than look, whatever the method
+FOR_COMPONENTS = ("/api/v1/", "/healthz")
 
 
 class Access(NamedTuple):
     """The rules of one server.
 
     Attributes:
-        host: the address it is bound to.
+        operator: the token that lets in everywhere; "" for a server that has none.
+        key: what other tokens are made from.
+        everybody: whether a token is needed even on this machine.
+        names: other names than loopback's under which this server is known, as behind a proxy.
+        cookie: the name of the cookie that carries a token.
+        basic: "user:password", which is as good as the operator's token; "" for none.
     """
 
-    host: str = "127.0.0.1"
+    operator: str = ""
+    key: bytes = b""
+    everybody: bool = False
+    names: frozenset[str] = frozenset()
+    cookie: str = "lightning"
+    basic: str = ""
+
+
+class Asking(NamedTuple):
+    """What a request says of itself.
+
+    Attributes:
+        scheme: "http", "https", "ws" or "wss".
+        path: without the prefix that a proxy in front adds.
+        headers: by lower-case name.
+        shown: a token that stands in the URL.
+    """
+
+    scheme: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    shown: str = ""
 
 
 class Verdict(NamedTuple):
-    """`status` 0 lets a request in; else it is the answer's, and `reason` a sentence for whoever asked."""
+    """`status` 0 lets a request in, as `scope`; else it is the answer's, and `reason` a sentence for whoever asked."""
 
     status: int = 0
     reason: str = ""
+    scope: str = OPERATOR
 
 
 WELCOME = Verdict()
 
 
-def decide(access: Access, scheme: str, method: str, headers: Mapping[str, str]) -> Verdict:
-    """Whether a request may enter.
-
-    Args:
-        scheme: "http", "https", "ws" or "wss".
-        headers: by lower-case name.
-    """
+def decide(access: Access, asking: Asking) -> Verdict:
+    """Whether a request may enter."""
+    headers = asking.headers
     host = headers.get("host", "")
-    if name_of(host) not in LOOPBACK:
-        return Verdict(421, f"This server is not {host!r}: it answers to localhost.")
-    origin = headers.get("origin")
-    if origin is not None and not same_origin(origin, scheme, host):
-        return Verdict(403, f"A page of {origin} may not use this app.")
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not _visits(method, headers):
-        return Verdict(403, "A page of another site may not use this app.")
-    return WELCOME
+    local = name_of(host) in LOOPBACK and not any(name in headers for name in FORWARDED)
+    if not (local or access.everybody or name_of(host) in access.names or name_of(host) in LOOPBACK):
+        return Verdict(
+            421,
+            f"This app does not answer to the name {name_of(host)!r}; --allow-host {name_of(host)} says that it should.",
+        )
+    if (stranger := _stranger(access, asking, host)) is not None:
+        return Verdict(403, stranger)
+    if local and not access.everybody and not access.basic:
+        return WELCOME
+    scope = scope_of(access, asking)
+    if not scope:
+        return Verdict(
+            401, "This app is entered with a token: open the link that ends in ?token=…, or send it as a bearer token."
+        )
+    if not may(scope, asking):
+        return Verdict(403, f"A token for a {scope} does not allow {asking.method} {asking.path}.", scope)
+    return Verdict(scope=scope)
 
 
-def _visits(method: str, headers: Mapping[str, str]) -> bool:
+def _stranger(access: Access, asking: Asking, host: str) -> str | None:
+    """Why a page of another site is turned away; None if it is no such page."""
+    origin = asking.headers.get("origin")
+    if origin is not None:
+        ours = same_origin(origin, asking.scheme, host) or name_of(origin.partition("://")[2]) in access.names
+        return None if ours else f"A page of {origin[:200]} may not use this app."
+    if asking.headers.get("sec-fetch-site", "none") in ("none", "same-origin") or _visits(asking):
+        return None
+    return "A page of another site may not use this app."
+
+
+def _visits(asking: Asking) -> bool:
     """Whether somebody follows a link here, in the browser's own window."""
-    return (
-        method == "GET" and headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    to_look = asking.headers.get("sec-fetch-mode") == "navigate" and asking.headers.get("sec-fetch-dest") == "document"
+    return asking.method == "GET" and to_look
+
+
+# tokens -------------------------------------------------------------------------------------------------------
+
+
+def scope_of(access: Access, asking: Asking) -> str:
+    """What the token of a request allows; "" if it has none, or a wrong one."""
+    kind, _, credential = asking.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic" and access.basic:
+        wanted = base64.b64encode(access.basic.encode()).decode()
+        return OPERATOR if same_text(credential.strip(), wanted) else ""
+    if kind.lower() == "bearer":
+        return scope_of_token(access, credential.strip())
+    for token in (asking.shown, cookie_of(asking.headers.get("cookie", ""), access.cookie)):
+        if token and (scope := scope_of_token(access, token)):
+            return scope
+    return ""
+
+
+def scope_of_token(access: Access, token: str) -> str:
+    """What a token allows; "" for a wrong one."""
+    if not access.operator:
+        return ""
+    if same_text(token, access.operator):
+        return OPERATOR
+    if same_text(token, viewer_token(access)):
+        return VIEWER
+    kind, _, name = token.rpartition(".")[0].partition(".")
+    return COMPONENT if kind == "c" and name and same_text(token, component_token(access, name)) else ""
+
+
+def may(scope: str, asking: Asking) -> bool:
+    """Whether a token of this scope is enough."""
+    if scope == OPERATOR:
+        return True
+    if scope == COMPONENT:
+        return asking.path.startswith(FOR_COMPONENTS)
+    if asking.scheme in ("ws", "wss"):
+        return asking.path in TO_WATCH
+    return asking.method in SAFE and not asking.path.startswith(INSIDE)
+
+
+def viewer_token(access: Access) -> str:
+    """Lets in whoever only looks."""
+    return f"v.{_mark(access, 'viewer')}"
+
+
+def component_token(access: Access, name: str) -> str:
+    """Lets in one of the app's own works or frontends."""
+    return f"c.{name}.{_mark(access, f'component {name}')}"
+
+
+def operator_token(key: bytes) -> str:
+    """The token of a server that was given none."""
+    return _mark(Access(key=key), "operator")
+
+
+def _mark(access: Access, what: str) -> str:
+    digest = hmac.new(access.key, b"web " + what.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def same_text(left: str, right: str) -> bool:
+    """Compared in a time that tells nothing of where they differ."""
+    return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))
+
+
+def cookie_of(header: str, name: str) -> str:
+    """The value of one cookie."""
+    for pair in header.split(";"):
+        key, _, value = pair.strip().partition("=")
+        if key == name:
+            return value
+    return ""
+
+
+def without_cookie(header: str, name: str) -> str:
+    """A Cookie header without one of its cookies."""
+    return "; ".join(
+        pair.strip() for pair in header.split(";") if pair.strip().partition("=")[0] != name and pair.strip()
     )
+
+
+# names and origins --------------------------------------------------------------------------------------------
 
 
 def name_of(host: str) -> str:

@@ -26,7 +26,7 @@ GROUPS: tuple[Group, ...] = (
 def build(context: Context) -> ASGIApp:
     """Everything under the app's URL."""
     routes = [route for group in GROUPS for route in group(context)]
-    return Gate(Router(routes, default=not_found), context.access)
+    return Gate(Router(routes, default=not_found), context.access, context.root_path)
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:

@@ -52,6 +52,11 @@ class Context:
         self.secrets = Secrets(cookies=frozenset({COOKIE}), bearer=True)
 
     @property
+    def root_path(self) -> str:
+        """The prefix under which a proxy in front shows this app; "" for none, and without a slash at its end."""
+        return (self.settings.root_path or self.app.root_path or "").rstrip("/")
+
+    @property
     def debug(self) -> bool:
         """Whether answers may tell tracebacks."""
         return self.settings.tell_tracebacks

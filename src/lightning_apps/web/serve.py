@@ -59,7 +59,7 @@ class Service:
             self._loop.close()
 
     async def _serve(self, listening: socket.socket, opened: Callable[[], None]) -> None:
-        self._server = Server(build(self.context), listening, self._loop)
+        self._server = Server(build(self.context), listening, self._loop, self.context.settings)
         self._postbox.wake = self._wake
         self._news()
         if self._stopped:

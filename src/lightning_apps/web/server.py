@@ -11,6 +11,8 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from ..base.settings import Settings
+
 FAREWELL = 0.5  # seconds that answers under way have at the end
 KEEP_ALIVE = 30  # seconds that a connection may be idle
 MESSAGE = 16 << 20  # bytes of a WebSocket's message
@@ -28,7 +30,9 @@ def new_loop() -> asyncio.AbstractEventLoop:
 class Server:
     """One application on one socket, on one event loop."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, loop: asyncio.AbstractEventLoop, settings: Settings
+    ) -> None:
         self._socket, self._loop, self._over = listening, loop, asyncio.Event()
         config = uvicorn.Config(
             app,
@@ -42,6 +46,8 @@ class Server:
             ws_max_size=MESSAGE,
             ws_per_message_deflate=False,
             timeout_keep_alive=KEEP_ALIVE,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
         )
         self._server = uvicorn.Server(config)
         config.load()

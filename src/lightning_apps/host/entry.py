@@ -1,0 +1,119 @@
+"""Who may enter a run's web, from settings and the run's secret: rules, tokens, and the links that hold them.  Serves nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from typing import NamedTuple
+
+from ..base.errors import UsageError
+from ..base.settings import Settings
+from ..web.access import LOOPBACK, Access, operator_token, viewer_token
+from .run_folder import RunFolder
+
+TOKEN = "LIGHTNING_APP_TOKEN"
+SHORTEST = 16
+OPENING = "open.html"
+
+
+class Links(NamedTuple):
+    """Where people find an app.
+
+    Attributes:
+        address: "http://127.0.0.1:7501", for programs.
+        operator: to do everything with it.
+        viewer: to look at it only; "" where whoever comes may do everything.
+    """
+
+    address: str
+    operator: str
+    viewer: str
+
+
+def access_of(settings: Settings, folder: RunFolder, port: int) -> Access:
+    """The rules of a run's server.
+
+    Raises:
+        UsageError: the token that was given cannot be used.
+    """
+    given = dict(settings.secrets).get(TOKEN) or _from_file(settings.token_file)
+    if given and (len(given) < SHORTEST or not given.isascii() or any(letter.isspace() for letter in given)):
+        raise UsageError(f"The token has to have at least {SHORTEST} letters and digits, and no spaces.")
+    key = given.encode() if given else folder.secret()
+    names = frozenset(name.strip().lower() for name in (settings.allow_hosts or "").split(",") if name.strip())
+    return Access(
+        operator=given or operator_token(key),
+        key=key,
+        everybody=not is_loopback(settings.host),
+        names=names,
+        cookie=f"lightning_{port}",
+        basic=settings.basic_auth,
+    )
+
+
+def _from_file(path: str | None) -> str:
+    if path is None:
+        return ""
+    try:
+        with open(path) as file:
+            found = file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--token-file {path} cannot be read: {error}.") from None
+    if not found:
+        raise UsageError(f"--token-file {path} is empty.")
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address."""
+    if host in LOOPBACK:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_certificate(settings: Settings) -> None:
+    """Whether HTTPS is possible, if it is wanted.
+
+    Raises:
+        UsageError: it is not.
+    """
+    certificate, key = settings.tls_cert, settings.tls_key
+    if certificate is None and key is None:
+        return
+    if certificate is None or key is None:
+        raise UsageError("--tls-cert and --tls-key belong together: give both.")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"--tls-cert {certificate} and --tls-key {key} cannot be used: {error}.") from None
+
+
+def links(settings: Settings, access: Access, port: int) -> Links:
+    """Where the app is found."""
+    scheme = "https" if settings.tls_cert else "http"
+    address = f"{scheme}://{_shown(settings.host)}:{port}"
+    if not access.everybody:
+        return Links(address, f"{address}/view", "")
+    return Links(address, f"{address}/view?token={access.operator}", f"{address}/view?token={viewer_token(access)}")
+
+
+def to_open(folder: RunFolder, found: Links) -> str:
+    """What a browser is given: other users of this machine see that, so a link with a token is inside a file of ours."""
+    if not found.viewer:
+        return found.operator
+    path = os.path.join(folder.path, OPENING)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={found.operator}">')
+    return f"file://{path}"
+
+
+def _shown(host: str) -> str:
+    """An address as it stands in a URL that this machine's browser can open."""
+    if host in ("0.0.0.0", ""):
+        return "127.0.0.1"
+    return "[::1]" if host == "::" else f"[{host}]" if ":" in host else host

@@ -1,0 +1,146 @@
+"""Servers that strangers can reach: tokens, cookies, HTTPS and proxies, with real apps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+APP = """
+import lightning as L
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    def run(self):
+        pass
+
+app = L.LightningApp(Root())
+"""
+BROWSER = {
+    "Accept": "text/html,*/*",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Site": "cross-site",
+}
+
+
+def links(app: Any) -> tuple[str, str]:
+    """The tokens that were printed: to operate, to view."""
+    found = re.findall(r"token=(\S+)", app.process.stderr)
+    assert len(found) == 2
+    return found[0], found[1]
+
+
+def test_beyond_this_machine_a_token_is_made_printed_and_asked_for(serve: Any) -> None:
+    app = serve(APP, "--host", "0.0.0.0")
+    operator, viewer = links(app)
+    patch = [{"op": "replace", "path": "/vars/n", "value": 1}]
+
+    assert app.http.get("/api/v1/state").status_code == 401
+    assert app.http.get("/api/v1/state", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    as_viewer, as_operator = ({"Authorization": f"Bearer {token}"} for token in (viewer, operator))
+    assert app.http.get("/api/v1/state", headers=as_viewer).json()["vars"]["n"] == 0
+    assert app.http.patch("/api/v1/state", json=patch, headers=as_viewer).status_code == 403
+    assert app.http.patch("/api/v1/state", json=patch, headers=as_operator).status_code == 200
+    ws = app.address.replace("http", "ws") + "/api/v1/stream"
+    with pytest.raises(InvalidStatus), connect(ws) as socket:
+        socket.recv()
+    with connect(ws, additional_headers=as_viewer) as socket:
+        assert '"n":1' in socket.recv()
+
+
+def test_one_visit_with_the_token_lets_a_browser_in_by_a_cookie(serve: Any) -> None:
+    app = serve(APP, "--host", "0.0.0.0")
+    operator, _ = links(app)
+
+    refused = app.http.get("/api/v1/state", headers=BROWSER)
+    assert refused.status_code == 401 and refused.headers["content-type"].startswith("text/html")
+    answer = app.http.get(f"/api/v1/state?a=1&token={operator}", headers=BROWSER)
+
+    cookie = answer.headers["set-cookie"]
+    assert answer.status_code == 200 and "HttpOnly" in cookie and "samesite=strict" in cookie.lower()
+    assert 'url=/api/v1/state?a=1"' in answer.text and operator not in answer.text
+    state = app.http.get("/api/v1/state", headers={"Sec-Fetch-Site": "same-origin"}).json()
+    assert state["vars"] == {"_layout": [], "_paths": {}, "n": 0}  # fmt: skip
+    foreign = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+    assert app.http.post("/api/v1/delta", content="{}", headers=foreign).status_code == 403
+
+
+def test_a_token_can_be_given_and_survives_in_no_list_of_processes(serve: Any, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a-token-of-mine-123\n")
+    app = serve(APP, "--host", "0.0.0.0", "--token-file", str(tmp_path / "token"))
+
+    assert links(app)[0] == "a-token-of-mine-123"
+    assert app.http.get("/healthz", headers={"Authorization": "Bearer a-token-of-mine-123"}).status_code == 200
+    assert not any("a-token-of-mine-123" in command for command in app.process.living().values())
+
+
+@pytest.mark.parametrize(("content", "says"), [("short", "16"), ("", "empty"), ("with spaces in it all", "spaces")])
+def test_a_token_that_is_none_is_refused_before_anything_starts(
+    command_line: Any, tmp_path: Path, content: str, says: str
+) -> None:
+    (tmp_path / "token").write_text(content)
+
+    run = command_line.run("run", "app", command_line.app(APP), "--port", "0", "--token-file", str(tmp_path / "token"))
+
+    assert run.process.returncode == 1 and says in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_password_is_asked_for(serve: Any) -> None:
+    app = serve(APP, "--enable-basic-auth", "me:pass:word")
+
+    assert app.http.get("/healthz").headers["www-authenticate"].startswith("Basic")
+    assert app.http.get("/healthz", auth=("me", "pass:word")).status_code == 200
+    assert app.http.get("/healthz", auth=("me", "password")).status_code == 401
+
+
+def test_a_proxy_may_show_it_under_another_name_and_prefix(serve: Any) -> None:
+    app = serve(APP, "--allow-host", "apps.example.com", "--root-path", "/one/")
+    through = {"Host": "apps.example.com", "X-Forwarded-For": "1.2.3.4"}
+
+    assert app.http.get("/healthz").status_code == 200
+    assert app.http.get("/one/healthz").status_code == 200
+    assert app.http.get("/healthz", headers=through).status_code == 401
+    assert app.http.get("/healthz", headers={"Host": "others.example.com"}).status_code == 421
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, str]:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return str(cert), str(key)
+
+
+def test_https(serve: Any, certificate: tuple[str, str]) -> None:
+    cert, key = certificate
+    app = serve(APP, "--tls-cert", cert, "--tls-key", key)
+
+    assert app.address.startswith("https://")
+    trusting = ssl.create_default_context(cafile=cert)
+    assert httpx.get(f"{app.address}/healthz", verify=trusting).json() == {"status": "ok"}
+    with connect(app.address.replace("https", "wss") + "/api/v1/stream", ssl=trusting) as socket:
+        assert "snapshot" in socket.recv()
+
+
+def test_a_certificate_without_its_key_is_refused(command_line: Any, certificate: tuple[str, str]) -> None:
+    for options in (["--tls-cert", certificate[0]], ["--tls-cert", certificate[1], "--tls-key", certificate[1]]):
+        run = command_line.run("run", "app", command_line.app(APP), "--port", "0", *options)
+
+        assert run.process.returncode == 1 and "--tls-cert" in run.stderr and "Traceback" not in run.stderr
