@@ -11,7 +11,7 @@ class Train(L.LightningWork):
     """Fits a line through the points of one night."""
 
     def __init__(self):
-        super().__init__(parallel=True, raise_exception=False, retries=2, backoff=60, timeout=4 * HOUR)
+        super().__init__(parallel=True, raise_exception=False, retries=2, backoff=60, timeout=HOUR / 2)
         self.epoch = 0
 
     def run(self, night):

@@ -201,7 +201,7 @@ class Past:
         work = self._work(name)
         work.calls.pop(ordinal, None)
         work.calls[ordinal] = CallSeen(ordinal, key, work.opening.pop(key, "(…)"), at=self.at)
-        work.latest = ordinal
+        work.latest, work.stage = ordinal, Stage.NOT_STARTED  # from now on the call is spoken of
 
     def _sent(self, name: str, ordinal: int, attempt: int) -> None:
         call = self._call(name, ordinal)
