@@ -19,7 +19,7 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-pr
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 VIEWER, OPERATOR, COMPONENT = "viewer", "operator", "component"
 TO_WATCH = ("/api/v1/stream", "/api/v1/ws")
-INSIDE = ("/f/", "/w/")  # what runs there does more than look, whatever the method
+INSIDE = ("/f/", "/w/", "/api/v1/commands/")  # more than looking, whatever the method: servers inside, code of commands
 FOR_COMPONENTS = ("/api/v1/", "/healthz")
 
 
