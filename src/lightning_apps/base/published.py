@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Union
+from collections.abc import Mapping
+from typing import Any, Union
 
 import msgspec
 
@@ -21,6 +22,8 @@ class Came(msgspec.Struct, frozen=True):
         place: where it stands in the shape of `app.state`: ("flows", "train"), ("structures", "ws", "works", "0"); () for the root.
         is_flow: whether it is a flow.
         values: its state attributes, encoded.
+        kind: its class.
+        options: what it was made with that is no state.
         structures: names of the structures it has, empty ones too.
     """
 
@@ -29,6 +32,8 @@ class Came(msgspec.Struct, frozen=True):
     place: tuple[str, ...]
     is_flow: bool
     values: bytes
+    kind: type
+    options: Mapping[str, Any] = {}
     structures: tuple[str, ...] = ()
 
 

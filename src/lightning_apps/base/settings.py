@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str | None = None
     tls_key: str | None = None
     streams: int = 4096  # open WebSockets with the state as it changes
+    upload_bytes: int = 4 << 30  # of one file that is sent to the server
     tell_tracebacks: bool = False  # to whoever asks over HTTP
     host: str = "127.0.0.1"
     port: int | None = None

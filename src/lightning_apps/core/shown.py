@@ -12,6 +12,7 @@ from ..base.status import WorkStatus
 from ..model.component import Component
 from ..model.containers import Structure
 from ..model.flow import LightningFlow
+from ..model.work import LightningWork
 from .crew import Crew
 
 Path = tuple[Any, ...]
@@ -172,7 +173,9 @@ def _came(component: Component, values: bytes) -> Came:
     parent = component._lit_parent
     flow = parent._lit_parent if isinstance(parent, Structure) else parent
     place = _place(component)
-    return Came(component.name, flow.name if flow is not None else "", place, is_flow, values, tuple(structures))
+    above = flow.name if flow is not None else ""
+    options = component._lit_options if isinstance(component, LightningWork) else {}
+    return Came(component.name, above, place, is_flow, values, type(component), options, tuple(structures))
 
 
 def _place(component: Component) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from ..base.messages import Event, Reply
 from ..base.published import Published
 from ..base.settings import Settings, browser_wanted, of_component, page_elsewhere
 from ..model.app import LightningApp
+from ..storage.drive import Drive
 from ..web.access import component_token
 from ..web.board import Board
 from ..web.postbox import Postbox
@@ -29,6 +30,7 @@ from . import entry
 from .run_folder import RunFolder, write_json
 
 USUAL = 7501
+UPLOADED, FILE_SERVER = "lit://uploaded_files", "file_server"
 FILE = "web.json"
 BACKLOG = 2048
 GOODBYE = 3.0  # seconds that its thread has to end
@@ -71,7 +73,7 @@ class Web:
         self.access = entry.access_of(settings, folder, self.port)
         self._links = entry.links(settings, self.access, self.port)
         self.address = self._links.address
-        self.extra: dict[str, Any] = {}
+        self.extra: dict[str, Any] = {"keep_upload": _keep_upload}
         self._postbox = Postbox()
         self._board = Board(self._postbox.items, generation)
         self._stage = ""
@@ -169,6 +171,11 @@ class Web:
                 os.read(self._wake_out, 4096)
             self._postbox.heard()
             self._board.catch_up()
+
+
+def _keep_upload(folder: str, name: str) -> None:
+    """A file that somebody sent goes into a drive, where works find it."""
+    Drive(UPLOADED, allow_duplicates=True, component_name=FILE_SERVER, root_folder=folder).put(name)
 
 
 def _open_browser(url: str) -> None:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import basics, commands, doors, state_api, stream, user_api
+from . import basics, commands, description, doors, logs, metrics, reports, state_api, stream, uploads, user_api
 from .context import Context
 from .gate import Gate
 
@@ -18,6 +18,11 @@ GROUPS: tuple[Group, ...] = (
     stream.routes,
     doors.routes,
     basics.routes,
+    reports.routes,
+    logs.routes,
+    uploads.routes,
+    metrics.routes,
+    description.routes,
     commands.routes,
     user_api.routes,
 )

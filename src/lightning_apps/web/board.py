@@ -102,6 +102,7 @@ class Board:
 
     def _came(self, move: Came, news: list[bytes]) -> None:
         node = Node(move.name, move.place, move.is_flow, decode(move.values), self.turn)
+        node.kind, node.options = move.kind, move.options
         node.structures = {key: {"works": {}, "flows": {}} for key in move.structures}
         if move.place:
             node.parent = self.nodes[move.parent]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..base.messages import DELETE, SET, SPLICE, Change
@@ -27,6 +28,8 @@ class Node:
         self.name, self.place, self.is_flow, self.version = name, place, is_flow, version
         self.values = {key: _shown(value) for key, value in values.items() if key not in HIDDEN}
         self.parent: Node | None = None
+        self.kind: type = object
+        self.options: Mapping[str, Any] = {}
         self.flows: Holder = {}
         self.works: Holder = {}
         self.structures: dict[str, dict[str, Holder]] = {}
