@@ -78,7 +78,8 @@ class Crew:
         life = self.lives.pop(work.name, None)
         if life is None:
             return
-        self._departed[work.name] = life.placements
+        if life.placements:
+            self._departed[work.name] = life.placements
         self.places.pop(life.place, None)
         if life.phase in (PLACING, ATTACHED):
             self._emit(m.Stop(life.place, delete=True))
