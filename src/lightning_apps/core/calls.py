@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+from ..base.encoding import decode
 from ..base.messages import Failure
 from ..base.status import WorkFailureReasons as Why
 from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..model.retry import Policy
+from .details import Details, from_bytes, to_bytes
 from .finished import Finished
 
 ONCE = Policy()
@@ -206,7 +208,7 @@ class CallTable:
     def dump(self, apart: bool = False) -> dict[str, Any]:
         """Everything, as values that can be encoded; `load` takes it.  `apart`: what finished long ago is kept elsewhere."""
         return {
-            "calls": list(self.by_key.values()),
+            "calls": to_bytes(self.by_key.values()),
             "finished": [] if apart else self.finished.dump(),
             "since": self.finished.since if apart else 0,
             "queue": [call.ordinal for call in self.queue],
@@ -219,7 +221,7 @@ class CallTable:
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` gave."""
-        calls: list[Call] = dumped["calls"]
+        calls = [_call(details) for details in from_bytes(dumped["calls"])]
         self.by_key = {call.key: call for call in calls}
         numbered = {call.ordinal: call for call in calls}
         self.finished.load(dumped["finished"], dumped["since"])
@@ -227,3 +229,10 @@ class CallTable:
         self.active = numbered.get(dumped["active"])
         self.latest = self.by_key.get(dumped["latest"]) if dumped["latest"] else None
         self.ordinals, self.attempts, self.successes = dumped["ordinals"], dumped["attempts"], dumped["successes"]
+
+
+def _call(details: Details) -> Call:
+    fields = msgspec.structs.asdict(details)
+    for name in ("value", "checkpoint"):
+        fields[name] = decode(fields[name]) if fields[name] else None
+    return Call(**fields)

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 SIZE, SEGMENTS = 16, 1024
 
-Part = list[
-    Any
-]  # [[number of a segment, its length before, what came after that], …], [[key, value], …], keys without a value now
+Part = list[Any]  # encoded pieces, [[key, value], …], and keys that have no value any more
+Piece = tuple[int, int, bytes]  # number of a segment, its length before, what came after that
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Piece]).decode
 
 
 class Finished:
@@ -99,8 +102,7 @@ class Finished:
 
     def dump(self) -> list[Part]:
         """Everything, as values that can be encoded; `load` takes it."""
-        pieces = [[number, 0, bytes(segment)] for number, segment in self._segments.items()]
-        return [[pieces, [[key, value] for key, value in self._values.items()], []]]
+        return [[_encode(self._pieces(self._segments, {})), [[key, value] for key, value in self._values.items()], []]]
 
     def grown(self, turn: int) -> tuple[bool, Part] | None:
         """What is new since this was last asked, None if nothing is.
@@ -114,22 +116,25 @@ class Finished:
         size = SIZE * len(self)
         whole = self._given > 2 * size + self._spare if self.since else bool(size)
         if whole:
-            part = self.dump()[0]
-            self._given, self.since = 0, turn
-        else:
-            grown = (
-                n for n, segment in self._segments.items() if n in self._cut or len(segment) > self._told.get(n, 0)
-            )
-            pieces = [[n, told := self._told.get(n, 0), bytes(self._segments[n][told:])] for n in grown]
-            values = [[key, self._values[key]] for key in self._news if key in self._values]
-            part = [pieces, values, [key for key in self._news if key not in self._values]]
-        self._count_as_told(part)
-        return (whole, part) if whole or any(part) else None
+            self._given, self.since, self._told = 0, turn, {}
+        told = self._told
+        numbers = [n for n, segment in self._segments.items() if len(segment) > told.get(n, 0) or n in self._cut]
+        news = self._values.keys() if whole else self._news
+        pieces = self._pieces(numbers, told)
+        values = [[key, self._values[key]] for key in news if key in self._values]
+        without = [] if whole else [key for key in news if key not in self._values]
+        self._count_as_told(pieces)
+        return (whole, [_encode(pieces), values, without]) if whole or pieces or values or without else None
+
+    def _pieces(self, numbers: Iterable[int], told: dict[int, int]) -> list[Piece]:
+        return [(n, begin := told.get(n, 0), bytes(self._segments[n][begin:])) for n in numbers]
 
     def load(self, parts: Iterable[Part], since: int = 0) -> None:
         """Take up what `dump`, or `grown` over time, gave; `since`: as it was then."""
         Finished.__init__(self, self._spare)
-        for pieces, values, without in parts:
+        self.since = since
+        for encoded, values, without in parts:
+            pieces = _decode(encoded)
             for number, length, data in pieces:
                 segment = self._segments.setdefault(number, bytearray())
                 del segment[length:]
@@ -138,13 +143,12 @@ class Finished:
             for key in without:
                 self._values.pop(bytes(key), None)
             if since:
-                self.since = since
-                self._count_as_told([pieces, values, without])
+                self._count_as_told(pieces)
 
-    def _count_as_told(self, part: Part) -> None:
+    def _count_as_told(self, pieces: Iterable[Piece]) -> None:
         self._cut.clear()
         self._news.clear()
-        for number, length, data in part[0]:
+        for number, length, data in pieces:
             self._told[number] = length + len(data)
             self._given += len(data)
 

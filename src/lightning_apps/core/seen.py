@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from ..base.status import WorkStageStatus as Stage
+from ..base.status import WorkStatus
 from . import foreign
+from .details import from_bytes
 from .mirror import Mirror
 
 
@@ -58,15 +60,14 @@ def work_of_snapshot(life: dict[str, Any]) -> WorkSeen:
     work, calls = WorkSeen(), life["calls"]
     work.place, work.attached = life["place"], life["phase"] == "attached"
     work.mirror.load({**life["mirror"], "said": []})
-    for each in calls["calls"]:
-        fields = each.fields()
-        status = fields["statuses"][-1].fields() if fields["statuses"] else {}
-        work.calls[fields["ordinal"]] = CallSeen(
-            fields["ordinal"], fields["key"], foreign.arguments(fields["arguments"]), fields["stage"],
-            status.get("timestamp", 0.0), fields["attempt"], status.get("reason") or "", status.get("message") or "",
+    for each in from_bytes(calls["calls"]):
+        status = each.statuses[-1] if each.statuses else WorkStatus(each.stage, 0.0)
+        work.calls[each.ordinal] = CallSeen(
+            each.ordinal, each.key, foreign.arguments(each.arguments), each.stage, status.timestamp, each.attempt,
+            status.reason or "", status.message or "",
         )  # fmt: skip
-        if fields["key"] == calls["latest"]:
-            work.latest = fields["ordinal"]
+        if each.key == calls["latest"]:
+            work.latest = each.ordinal
     if life["bare"]:
         status = life["bare"][-1].fields()
         work.stage, work.at = status["stage"], status["timestamp"]
