@@ -425,3 +425,15 @@ def test_a_journal_of_an_older_version_is_refused_by_name(path: str) -> None:
 
     with pytest.raises(RunError, match=r"journal\.db was written by an older version .*format 1, .*resume"):
         SqliteJournal(path)
+
+
+def test_under_steady_writing_the_log_begins_anew_and_nothing_is_lost(path: str) -> None:
+    journal, sizes = SqliteJournal(path), []
+    for turn in range(1, 601):
+        journal.append(record(turn, 200_000))
+        sizes.append(os.path.getsize(path + "-wal"))
+
+    assert max(sizes) < 64 << 20
+    assert turns(journal) == (None, list(range(1, 601)))
+    journal.close()
+    assert turns(SqliteJournal(path)) == (None, list(range(1, 601)))

@@ -19,6 +19,7 @@ import msgspec
 from ..base.encoding import ext_hook
 from ..base.errors import JournalDamaged, JournalFull, RunError
 from ..base.messages import Record
+from .checkpoints import Checkpoints
 from .reading import FORMAT, Kept, Row, oldest, read, seal, written_in
 
 WINDOW_TURNS, WINDOW_BYTES = 10_000, 256 << 20
@@ -66,6 +67,7 @@ class SqliteJournal:
         self._since_checkpoint = 0
         self._waiting: list[Row] = []
         self._waiting_bytes = 0
+        self._checkpoints = Checkpoints(path)
         self._db = self._open(durability)
         self._look()
 
@@ -172,6 +174,9 @@ class SqliteJournal:
         self._since_checkpoint += self._waiting_bytes + PAGE + PAGE // 8 * len(rows)
         self._waiting, self._waiting_bytes = [], 0
         if self._since_checkpoint > CHECKPOINT_BYTES:
+            self._since_checkpoint = 0
+            self._checkpoints.begin()
+        elif self._checkpoints.ended:
             self.checkpoint()
         if self._swept < self._oldest:
             self._sweep()
@@ -199,7 +204,7 @@ class SqliteJournal:
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, as far as readers allow."""
-        self._since_checkpoint = 0
+        self._since_checkpoint, self._checkpoints.ended = 0, False
         try:
             self._db.execute("pragma wal_checkpoint(passive)").fetchall()
         except sqlite3.Error:
@@ -323,6 +328,7 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Everything is in the one file afterwards."""
+        self._checkpoints.finish()
         try:
             self.flush()
             self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
