@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Many calls and as many changes through one app: memory, journal and time per call over the run, as CSV and as a plot.
 
-usage: benchmarks/soak.py [--calls 100000] [--out soak] [--repeat-arguments]
+usage: benchmarks/soak.py [--calls 100000] [--out soak] [--repeat-arguments] [--plot-only]
+
+Writes OUT.csv and, where matplotlib is installed (the extra `bench`), OUT.svg.
 
 Every call is another one to the cache, unless --repeat-arguments (cache_calls=False).  Each changes two values of the work's state.
 """
@@ -79,12 +81,32 @@ def soak(calls: int, out: str, repeat: bool) -> None:
         }
         words = ["-m", "lightning_apps", "run", "app", str(app), "--run-dir", runs, "--open-ui=false"]
         subprocess.run([sys.executable, *words], env=env, check=True, cwd=folder)
-    rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(path.open())]
+    tell(read(path))
+    plot(read(path), f"{out}.svg")
+
+
+def read(path: Path) -> list[dict[str, float]]:
+    """The rows of a run."""
+    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(path.open())]
+
+
+def tell(rows: list[dict[str, float]]) -> None:
+    """The beginning beside the end, and what each call in between has left behind."""
     tenth = max(1, len(rows) // 10)
     first, last = rows[:tenth], rows[-tenth:]
     for name, part in (("first tenth", first), ("last tenth", last)):
         print(json.dumps({"of": name, **{c: round(sum(row[c] for row in part) / len(part), 1) for c in COLUMNS[1:]}}))
-    plot(rows, f"{out}.png")
+    calls = rows[-1]["calls"] - rows[tenth]["calls"]
+    for name in ("host_pss_mib", "journal_mib"):
+        grown = (rows[-1][name] - rows[tenth][name]) * 2**20 / max(1.0, calls)
+        print(json.dumps({"of": "a call after the first tenth", f"{name[:-4]}_bytes": round(grown, 1)}))
+
+
+PANELS = (
+    ("microseconds", {"us_per_call": "a call", "us_per_turn": "a turn"}),
+    ("milliseconds", {"longest_turn_ms": "longest turn of each hundredth, waiting included"}),
+    ("MiB", {"host_pss_mib": "memory of the flow's process", "work_pss_mib": "of the work's", "journal_mib": "journal"}),
+)
 
 
 def plot(rows: list[dict[str, float]], path: str) -> None:
@@ -95,17 +117,19 @@ def plot(rows: list[dict[str, float]], path: str) -> None:
         matplotlib.use("Agg")
         from matplotlib import pyplot
     except ImportError:
-        print("no plot: matplotlib is not installed", file=sys.stderr)
+        print('no plot: matplotlib is not installed (pip install "lightning-apps[bench]")', file=sys.stderr)
         return
-    figure, places = pyplot.subplots(3, 1, sharex=True, figsize=(8, 8))
+    figure, places = pyplot.subplots(len(PANELS), 1, sharex=True, figsize=(8, 8))
     calls = [row["calls"] for row in rows]
-    for place, names in zip(places, (COLUMNS[1:3], COLUMNS[4:6], COLUMNS[6:]), strict=True):
-        for name in names:
-            place.plot(calls, [row[name] for row in rows], label=name)
+    for place, (unit, lines) in zip(places, PANELS, strict=True):
+        for name, label in lines.items():
+            place.plot(calls, [row[name] for row in rows], label=label)
         place.set_ylim(bottom=0)
-        place.legend()
-    places[-1].set_xlabel("calls")
-    figure.savefig(path)
+        place.set_ylabel(unit)
+        place.legend(loc="best", fontsize="small")
+    places[-1].set_xlabel("calls so far, each with other arguments")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
@@ -113,5 +137,10 @@ if __name__ == "__main__":
     parser.add_argument("--calls", type=int, default=100_000)
     parser.add_argument("--out", default="soak")
     parser.add_argument("--repeat-arguments", action="store_true")
+    parser.add_argument("--plot-only", action="store_true", help="of OUT.csv")
     options = parser.parse_args()
+    if options.plot_only:
+        tell(read(Path(f"{options.out}.csv")))
+        plot(read(Path(f"{options.out}.csv")), f"{options.out}.svg")
+        sys.exit()
     soak(options.calls, options.out, options.repeat_arguments)
