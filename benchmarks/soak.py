@@ -105,7 +105,10 @@ def tell(rows: list[dict[str, float]]) -> None:
 PANELS = (
     ("microseconds", {"us_per_call": "a call", "us_per_turn": "a turn"}),
     ("milliseconds", {"longest_turn_ms": "longest turn of each hundredth, waiting included"}),
-    ("MiB", {"host_pss_mib": "memory of the flow's process", "work_pss_mib": "of the work's", "journal_mib": "journal"}),
+    (
+        "MiB",
+        {"host_pss_mib": "memory of the flow's process", "work_pss_mib": "of the work's", "journal_mib": "journal"},
+    ),
 )
 
 
