@@ -35,6 +35,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         cwd, argv, app_file: the app's surroundings; `app_file` is "" for an app without a file.
         out, err: files the worker's output goes to; "" for the terminal.
         files: the folder of what works of this run hand over, as it is called where the worker runs; "" without one.
+        reference_above: bytes of an array or table above which it lies in `files` and travels by reference.
         pickled: the component, where it could be pickled; else it is taken by name from the tree the app file built.
         cpus, memory (bytes), devices: what it asks for by number; None: nothing.
         wish_devices: GPUs it would like (an older name such as "gpu"); it runs without them too.
@@ -54,6 +55,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     out: str = ""
     err: str = ""
     files: str = ""
+    reference_above: int = 64 << 10
     pickled: bytes | None = None
     cpus: float | None = None
     memory: int | None = None

@@ -290,3 +290,34 @@ class Root(Flow):
         self.stop()
 """)
     assert "1 artifacts of root.make could not be saved because they don't exist: nowhere." in played.errors
+
+
+def test_big_arrays_go_by_reference_as_arguments_and_as_state(play):
+    lines = play.lines("""
+import numpy as np
+
+class Double(Work):
+    def __init__(self):
+        super().__init__()
+        self.result, self.seen = None, 0
+
+    def run(self, array):
+        array[0] = 7
+        self.result = array * 2
+        self.seen = len(array)
+
+class Root(Flow):
+    def __init__(self):
+        super().__init__()
+        self.double, self.again = Double(), Double()
+        self._array = np.ones(100_000)
+
+    def run(self):
+        self.double.run(self._array)
+        self.again.run(self.double.result)
+        print(self.again.seen, self.again.result[:2].tolist(), self._array[0], type(self.again.result) is np.ndarray)
+        self.stop()
+""")
+    assert lines == ["100000 [14.0, 4.0] 1.0 True"]
+    journal = next(play.line.folder.rglob("journal.db"))
+    assert journal.stat().st_size < 200_000

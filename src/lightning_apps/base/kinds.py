@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from .errors import CannotKeep
 from .registry import StateValue, locate, register, registry
+from .rich import make_array, pack_array
 
 HOLDERS = (list, tuple, dict, set, frozenset, str, bytes, int, float)  # whose own content fields would not hold
 
@@ -142,39 +142,13 @@ def _make_struct(packed: Any) -> Any:
     return kind(**{name: value for name, value in packed[2].items() if name in kind.__struct_fields__})
 
 
-def _numpy() -> Any:
-    return sys.modules.get("numpy") or importlib.import_module("numpy")
-
-
-def _no_objects(value: Any) -> None:
-    if value.dtype.hasobject:
-        raise CannotKeep(f"numpy.{type(value).__name__} with dtype {value.dtype}, whose elements may be anything")
-
-
-def _pack_array(value: Any) -> list[Any]:
-    _no_objects(value)
-    dtype = value.dtype.str if value.dtype.names is None else _numpy().lib.format.dtype_to_descr(value.dtype)
-    return [dtype, list(value.shape), value.tobytes()]
-
-
-def _make_array(packed: Any) -> Any:
-    numpy, (dtype, shape, data) = _numpy(), packed
-    kind = numpy.dtype(dtype) if isinstance(dtype, str) else numpy.lib.format.descr_to_dtype(dtype)
-    return numpy.frombuffer(bytearray(data), dtype=kind).reshape(shape) if data else numpy.zeros(shape, kind)
-
-
 def _pack_number(value: Any) -> list[Any]:
-    dtype, _, data = _pack_array(value)
+    dtype, _, data = pack_array(value)
     return [dtype, data]
 
 
 def _make_number(packed: Any) -> Any:
-    return _make_array([packed[0], [1], packed[1]])[0]
-
-
-def _is_array(kind: type) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and kind is numpy.ndarray
+    return make_array([packed[0], [1], packed[1]])[0]
 
 
 def _is_number(kind: type) -> bool:
@@ -223,7 +197,6 @@ _family(
 _family("pydantic", _located(_is_pydantic), _pack_model, _make_model, inside=_inside_model)
 _family("dataclass", _located(_is_dataclass), lambda v: [*_class(type(v)), _fields(v)], _make_dataclass, inside=_fields)
 _family("struct", _located(lambda k: issubclass(k, msgspec.Struct)), _pack_struct, _make_struct, inside=_struct_fields)
-_family("ndarray", _is_array, _pack_array, _make_array, inside=_no_objects)
 _family("npscalar", _is_number, _pack_number, _make_number)
 _family("str", _located(lambda k: issubclass(k, str)), _pack_like(str.__str__), _make_like)
 _family("int", _located(lambda k: issubclass(k, int)), _pack_like(int.__int__), _make_like)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from .errors import CannotKeep
 
@@ -27,6 +27,7 @@ class StateValue(NamedTuple):
         mutable: whether it can change in place; such values are compared by their encoding.
         inside: what else has to be keepable for a value to be, or None; may refuse the value itself.
         adopt: called with a value, the component whose state it has become part of, and the attribute; returns what is kept.
+        refer: as `pack`, of a value so big that its content lies on a shelf, which is named in it; None for others.
         key: what of a value counts for the key of a call it is an argument of; None: all that `pack` returns.
     """
 
@@ -38,6 +39,19 @@ class StateValue(NamedTuple):
     inside: Callable[[Any], Any] = _nothing
     adopt: Callable[[Any, Any, str], Any] | None = None
     key: Callable[[Any], Any] | None = None
+    refer: Callable[[Any], Any] | None = None
+
+
+class Shelf(Protocol):
+    """Where the content of big values lies; processes of one run share it."""
+
+    limit: int  # bytes up to which a value goes by itself
+
+    def keep(self, value: Any, mark: Any, parts: Callable[[], Sequence[Any]]) -> str:
+        """The name of a value's content; asked again with an equal mark, it is not looked at again."""
+
+    def view(self, name: str) -> memoryview:
+        """Content as memory."""
 
 
 class Registry:
@@ -49,6 +63,7 @@ class Registry:
         self.families: list[tuple[Callable[[type], bool], Callable[[type], StateValue]]] = []
         self.family_unpack: dict[str, Callable[[Any], Any]] = {}
         self.alike: dict[type, type] = {}  # tracked containers are encoded as the plain ones
+        self.shelf: Shelf | None = None  # this process's, while it has one
         self.adopting = False  # whether any type wants to know whose state its values are part of
 
     def add(self, entry: StateValue) -> None:
@@ -76,6 +91,11 @@ class Registry:
 
 
 registry = Registry()
+
+
+def restored(name: str, packed: Any) -> Any:
+    """A registered value out of a pickle."""
+    return registry.restore(name, packed)
 
 
 def register(

@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 from ..base.errors import CannotSend
+from ..base.rich import dumps
 from ..model.work import LightningWork
 
 
@@ -16,7 +17,7 @@ def dump_arguments(work: LightningWork, args: tuple[Any, ...], kwargs: dict[str,
         CannotSend: something in them does not pickle.
     """
     try:
-        return pickle.dumps((args, kwargs), protocol=5)
+        return dumps((args, kwargs))
     except Exception as error:
         shown = describe_arguments(args, kwargs)
         raise CannotSend(f"The arguments of {work.name}.run{shown} cannot be sent to its process: {error}.") from None

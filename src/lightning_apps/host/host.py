@@ -17,6 +17,7 @@ from ..base.encoding import decode, encode
 from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
+from ..base.registry import registry
 from ..base.settings import Settings, colour_wanted, export, runtime_dir, withdraw
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
@@ -28,6 +29,7 @@ from ..model.work import LightningWork
 from ..ports import Clock, Engine, Journal, Placement, Survey
 from ..storage.journal import SqliteJournal
 from ..storage.names import Names
+from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store
 from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
@@ -104,7 +106,9 @@ class Host:
         self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
         self.clock = clock or SystemClock()
         folder.lock()
-        Store(os.path.join(folder.files, "objects")).tidy()
+        store = Store(folder.objects, durable=settings.durability == "fsync")
+        store.tidy()
+        registry.shelf = ValueShelf(store, settings.reference_above)
         self.journal = journal or open_journal(settings, engine, folder)
         self.recorder = Recorder(self.journal, self.clock.monotonic)
         self.generation = next_generation(self.journal)
@@ -418,6 +422,7 @@ class Host:
             out=out,
             err=err,
             files=self.folder.files,
+            reference_above=self.settings.reference_above,
             pickled=pickled,
             cpus=needs.cpus or None,
             memory=needs.memory or None,
@@ -567,6 +572,7 @@ class Host:
         coordinator = getattr(self, "coordinator", None)
         if coordinator is not None:
             coordinator.finish(self.clock.wall())
+        registry.shelf = None
 
 
 PERFORM: dict[type, Callable[[Host, Any], None]] = {

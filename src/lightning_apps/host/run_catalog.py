@@ -11,12 +11,15 @@ from typing import Any
 import msgspec
 
 from ..base.errors import LightningError, RunError
+from ..base.registry import registry
 from ..base.settings import Settings
 from ..core.past import Past
 from ..core.story import Story
 from ..storage.carried import Drive, Path, Payload
 from ..storage.history import ALL, History
 from ..storage.journal import SqliteJournal
+from ..storage.shelf_of_values import ValueShelf
+from ..storage.store import Store
 from . import first_state, forked_files
 from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 
@@ -176,6 +179,7 @@ def past_of(folder: RunFolder, until: int | None = None) -> Past:
     Raises:
         RunError: the turn is not there any more, or not yet.
     """
+    registry.shelf = ValueShelf(Store(folder.objects), 1 << 62)  # of this run, as its values are read now
     with History(folder.journal) as history:
         if until is not None:
             _check_turn(folder, history, until)

@@ -90,8 +90,8 @@ class RunFiles:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.store = Store(os.path.join(folder.files, "objects"))
-        self.names = Names(os.path.join(folder.files, "names"))
+        self.store = Store(folder.objects)
+        self.names = Names(folder.names)
         shared = folder.shared if shared_for("") else os.path.abspath(shared_folder())
         self._drives = os.path.join(shared, ARTIFACTS, "drive")
 

@@ -49,6 +49,11 @@ class RunFolder:
         self.logs, self.files = os.path.join(path, "logs"), os.path.join(path, "files")
 
     @property
+    def objects(self) -> str:
+        """The content of all that, by its hash."""
+        return os.path.join(self.files, "objects")
+
+    @property
     def names(self) -> str:
         """What works have handed over, by work."""
         return os.path.join(self.files, "names")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+from ..base.rich import dumps
 from ..model.work import LightningWork
 
 PICKLE_LIMIT = 64 << 20  # bytes of private attributes that are sent to a worker
@@ -12,7 +13,7 @@ PICKLE_LIMIT = 64 << 20  # bytes of private attributes that are sent to a worker
 def packed(work: LightningWork) -> bytes | None:
     """The work as it is now, or None where it does not pickle: it is then taken from the tree the app file built."""
     try:
-        data = pickle.dumps(work, protocol=5)
+        data = dumps(work)
     except Exception:
         return None
     return data if len(data) <= PICKLE_LIMIT else None

@@ -11,8 +11,11 @@ from typing import Any, NoReturn
 
 from ..base import messages as m
 from ..base.errors import WorkStopped
+from ..base.registry import registry
 from ..model.work import LightningWork
 from ..ports import Placement
+from ..storage.shelf_of_values import ValueShelf
+from ..storage.store import Store
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
@@ -29,6 +32,9 @@ def main(order: Placement, component: LightningWork | None) -> NoReturn:
     Args:
         component: the work from the tree that this process's own execution of the app file built, if it is there.
     """
+    if order.files:
+        store = Store(os.path.join(order.files, "objects"))
+        registry.shelf = ValueShelf(store, order.reference_above)
     worker = Worker(order, receive(order, component))
     try:
         worker.serve()
