@@ -48,6 +48,20 @@ def test_an_app_in_the_documentation_runs_ends_with_0_and_prints_what_the_page_s
         assert run.stdout == app.output, run.report()
 
 
+def test_the_test_in_the_readme_passes_with_the_app_in_the_readme(tmp_path, monkeypatch):
+    blocks = [match["code"] for match in BLOCK.finditer((ROOT / "README.md").read_text())]
+    (app,) = [code for code in blocks if "LightningApp(" in code]
+    (code,) = [code for code in blocks if "AppTest(" in code]
+    (tmp_path / "app.py").write_text(app)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+
+    exec(code, names)
+
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert [test() for test in tests if callable(test)] == [None]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_link_in_the_documentation_leads_to_a_file(page):
     dead = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]

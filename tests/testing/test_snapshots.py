@@ -31,4 +31,3 @@ def test_the_calls_are_what_they_were_the_last_time(snapshot: Any) -> None:
 
 def test_two_runs_of_the_same_play_have_equal_states() -> None:
     assert played().state == played().state
-
