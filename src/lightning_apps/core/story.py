@@ -79,8 +79,8 @@ class Story:
                     self._resumed(name)
                 elif what in DONE and name == self.work:
                     DONE[what](self, *entry)
-                elif what in ("made", "gone") and name == self.work:
-                    self._say("It came into the app." if what == "made" else "It left the app.")
+                elif what in ARRIVALS and name == self.work:
+                    ARRIVALS[what](self)
             for what, name, *entry in record.story:
                 if name == self.work:
                     STORY[what](self, *entry)
@@ -135,7 +135,8 @@ class Story:
 
     def _failed(self, call: CallTold, *_: Any) -> str:
         left = "" if call.failures <= 1 else f", the last of {call.failures} failures in a row"
-        return f"failed {_attempt(call)}{left}, because {because(call.reason)}"
+        when = "before its first attempt" if call.reason == "refused" and not call.attempts else _attempt(call)
+        return f"failed {when}{left}, because {because(call.reason)}"
 
     def _stopped(self, call: CallTold, *_: Any) -> str:
         return f"was stopped, because {because(call.reason or 'pending')}"
@@ -189,6 +190,8 @@ class Story:
         )
 
     def _exited(self, event: m.Exited) -> None:
+        if self.place not in ("", event.place):
+            return  # an earlier one, of which a later host was told once more
         how = "went away with its machine" if event.lost else how_it_ended(event.code, event.signal)
         self._say(f"Its process {how}.")
         self.place, self.waits, self.ready = "", "", False
@@ -233,6 +236,17 @@ class Story:
                 f"The flow asked for it again with the same arguments: {REPEATED.get(call.stage, UNDER_WAY)}.",
                 call.ordinal,
             )
+
+    def _came(self) -> None:
+        """One of this name that was there before had calls of its own."""
+        self.calls, self.latest = {}, 0
+        self._say("It came into the app.")
+
+    def _left(self) -> None:
+        for call in self.calls.values():
+            if call.stage not in SETTLED:
+                call.stage, call.reason, call.until = Stage.STOPPED, "it left the app", self._turn
+        self._say("It left the app.")
 
     def _start(self) -> None:
         self._say("The flow, or the app at its beginning, started its process.")
@@ -295,6 +309,7 @@ TAKEN: dict[type, Told] = {
     m.Heard: Story._heard,
 }  # fmt: skip
 DONE: dict[str, Told] = {"opened": Story._opened, "start": Story._start, "stop": Story._stop}
+ARRIVALS: dict[str, Told] = {"made": Story._came, "gone": Story._left}
 STORY: dict[str, Told] = {
     "opened": Story._numbered, "sent": Story._sent, "moved": Story._moved, "retry": Story._retried,
 }  # fmt: skip
