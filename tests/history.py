@@ -6,6 +6,7 @@ Works call `note` of `APP` below: one line per beginning and end, appended at on
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 from pathlib import Path
@@ -93,6 +94,7 @@ def check(history: Path, journal: str, expected: dict[str, int]) -> dict[str, An
     assert set(recorded) >= wanted, f"never recorded: {sorted(wanted - set(recorded))}"
     overlaps = [e for e in told if e.overlaps]
     assert not overlaps, f"another attempt was under way: {overlaps}"
+    _judge_intervals(told)
     attempts = [(e.work, e.attempt) for e in told if e.what == "begin"]
     assert len(attempts) == len(set(attempts)), "an attempt began twice"
     twice = {call: times for call, times in recorded.items() if len(times) > 1}
@@ -100,3 +102,18 @@ def check(history: Path, journal: str, expected: dict[str, int]) -> dict[str, An
     late = [e for e in told if e.what == "begin" and e.wall > recorded[e.work, e.call][0]]
     assert not late, f"began after the success was recorded: {late}"
     return {"begun": len(attempts), "calls": len(wanted), "hosts": max(e.generation for e in told)}
+
+
+def _judge_intervals(told: list[Entry]) -> None:
+    """Attempts of one call, each from its beginning to the last that was seen of it, on a clock that all machines share here."""
+    spans: dict[tuple[str, int], dict[int, tuple[float, float]]] = {}
+    for entry in told:
+        attempts = spans.setdefault((entry.work, entry.call), {})
+        first, last = attempts.get(entry.attempt, (entry.boot, entry.boot))
+        attempts[entry.attempt] = min(first, entry.boot), max(last, entry.boot)
+    for call, attempts in spans.items():
+        in_order = sorted(attempts.items())
+        for (one, (_, last)), (other, (first, _)) in itertools.pairwise(in_order):
+            assert last < first, (
+                f"{call}: attempt {one} went on for {last - first:.3f} s after attempt {other} had begun"
+            )

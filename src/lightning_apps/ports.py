@@ -40,6 +40,10 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         cpus, memory (bytes), devices: what it asks for by number; None: nothing.
         wish_devices: GPUs it would like (an older name such as "gpu"); it runs without them too.
         orphan_limit: seconds it lives on when host and keeper are gone.
+        patience: seconds it may be cut off before it ends itself and may be replaced; None: it is not replaced.
+        compute: what its CloudCompute is called.
+        resources: custom resources of a cluster, by name.
+        requirements: packages it needs, where they can be installed.
         page: an encoded PageOrder where this is a frontend, `work` the name of its flow and `pickled` the frontend; else empty.
     """
 
@@ -59,9 +63,13 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     pickled: bytes | None = None
     cpus: float | None = None
     memory: int | None = None
-    devices: int | None = None
+    devices: float | None = None
     wish_devices: int = 0
     orphan_limit: float = 30.0
+    patience: float | None = None
+    compute: str = ""
+    resources: dict[str, float] = {}
+    requirements: tuple[str, ...] = ()
     page: bytes = b""
 
 
@@ -136,6 +144,9 @@ class Engine(Protocol):
     @property
     def closed(self) -> bool:
         """Whether nothing is left, or nothing that has to be waited for."""
+
+    def let_go(self) -> None:
+        """The host ends: close what is open in its process, and touch no worker."""
 
 
 class Journal(Protocol):

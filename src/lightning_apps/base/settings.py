@@ -19,7 +19,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: str = "local"
     start_method: str = "zygote"  # or "spawn": a fresh interpreter executes the app file again
-    link: str = "unix"  # or "tcp": loopback, for systems without unix sockets
+    link: str = "unix"  # or "tcp": loopback, for systems without unix sockets; "tls": between machines
+    address: str | None = (
+        None  # of the cluster, for engines that have one: "host:port", or "auto"; None: one of our own
+    )
+    advertise_host: str | None = None  # address of this machine that the machines of works reach
+    remote_orphan_limit: float = 3600.0  # seconds a worker on another machine lives on when its app is not heard of
+    ray_resources: str = ""  # JSON: what names of CloudCompute ask of Ray: {"gpu": {"num_gpus": 1, "labels": {…}}}
     watch: str = "inotify"  # or "poll": how logs are followed
     portable: bool = False  # forces every portable way at once: spawn, tcp, poll, no pidfd, no subreaper
     grace: float = 10.0  # seconds between SIGTERM and SIGKILL

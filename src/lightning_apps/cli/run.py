@@ -19,7 +19,8 @@ from .commands import Command, Group, section_option
 Runner = Callable[[str, Settings], int]
 SERVER, OUTPUT, OLDER = "The page of the app", "Output", "Older spellings, kept for scripts"
 AS_GIVEN = (
-    "name", "host", "port", "blocking", "open_ui", "engine", "tick", "run_dir", "resume", "strict", "log_level", "log_format", "log_prefix",
+    "name", "host", "port", "blocking", "open_ui", "engine", "address", "advertise_host",
+    "tick", "run_dir", "resume", "strict", "log_level", "log_format", "log_prefix",
     "root_path", "token_file", "tls_cert", "tls_key",
 )  # fmt: skip
 
@@ -45,8 +46,12 @@ def run() -> None:
 @section_option(
     "--engine",
     metavar="NAME",
-    help="Where works run: local, in processes of their own (default), or inline, in one process for debuggers.",
+    help="Where works run: local, in processes of their own (default); inline, in one process for debuggers; ray, on a cluster.",
 )
+@section_option(
+    "--address", metavar="HOST:PORT", help="The cluster to use; without it the engine starts one of this app's own."
+)
+@section_option("--advertise-host", metavar="ADDRESS", help="The address by which the cluster reaches this machine.")
 @section_option("--run-dir", metavar="DIR", help="Where folders of runs are made (default: .lightning-runs).")
 @section_option(
     "--resume",

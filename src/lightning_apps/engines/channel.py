@@ -1,6 +1,6 @@
 """The keeper's protocol: frames between host, keeper, zygote and its spare over socket pairs.  Knows nothing of what they mean.
 
-    host → keeper     PlaceWorker, StopWorker, CloseAll, Failed
+    host → keeper     PlaceWorker, StopWorker, CloseAll, Failed, Survey, Progressed, Follow, Unfollow
     keeper → host     Started, Refused, Exited (of `base.messages`), Closed
     keeper → zygote   ForkWorker, ForkHost (with the host's end of its own channel)
     zygote → keeper   Loaded, HostStarted, Forked, Reaped, Refused, Failed
@@ -111,9 +111,25 @@ class Progressed(msgspec.Struct, frozen=True, array_like=True, tag=115):
     """This host has recorded a turn: if it dies now, that is another death."""
 
 
+class Follow(msgspec.Struct, frozen=True, array_like=True, tag=116):
+    """Show what comes into these files of a work's worker, which is elsewhere."""
+
+    work: str
+    out: str
+    err: str
+
+
+class Unfollow(msgspec.Struct, frozen=True, array_like=True, tag=117):
+    """That worker has ended."""
+
+    out: str
+    err: str
+
+
+ToKeeper = Union[PlaceWorker, StopWorker, CloseAll, Survey, Progressed, Follow, Unfollow]
 Message = Union[
     Started, Refused, Exited, PlaceWorker, StopWorker, CloseAll, Closed, Failed,
-    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped, SpareReady, Survey, Surveyed, Progressed,
+    ForkWorker, ForkHost, Loaded, HostStarted, Forked, Reaped, SpareReady, Survey, Surveyed, Progressed, Follow, Unfollow,
 ]  # fmt: skip
 
 ENCODER = msgspec.msgpack.Encoder()

@@ -123,3 +123,6 @@ class InlineEngine:
     def closed(self) -> bool:
         """Whether every thread has ended."""
         return not self._runners
+
+    def let_go(self) -> None:
+        """Nothing is open."""

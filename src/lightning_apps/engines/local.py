@@ -6,6 +6,7 @@ and the workers that are left are ended from here.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -158,6 +159,14 @@ class LocalEngine:
         elif place in self._orders:
             self._tell(StopWorker(place, grace))
 
+    def follow(self, order: Placement) -> None:
+        """Show what comes into the output files of a worker that is elsewhere."""
+        self._tell(talk.Follow(order.work, order.out, order.err))
+
+    def unfollow(self, order: Placement) -> None:
+        """It has ended."""
+        self._tell(talk.Unfollow(order.out, order.err))
+
     def observe(self, place: str) -> Observed:
         """What is known of a place now."""
         return self._observed.get(place, Observed("unknown"))
@@ -178,6 +187,9 @@ class LocalEngine:
     def closed(self) -> bool:
         """Whether everything has ended."""
         return self._closed
+
+    def let_go(self) -> None:
+        """The keeper's channel belongs to whoever made it."""
 
     # -- what the keeper says ------------------------------------------------------------------------------
 
@@ -227,7 +239,7 @@ class LocalEngine:
 
     # -- without a keeper ----------------------------------------------------------------------------------
 
-    def _tell(self, message: PlaceWorker | StopWorker | CloseAll | talk.Survey | talk.Progressed) -> None:
+    def _tell(self, message: talk.ToKeeper) -> None:
         if not self._alone:
             try:
                 self._channel.send(message)
@@ -249,7 +261,7 @@ class LocalEngine:
 
 def needs_of(order: Placement) -> Requirement:
     """What a placement asks for by number."""
-    return Requirement(cpus=order.cpus or 0, memory=order.memory or 0, devices=order.devices or 0)
+    return Requirement(cpus=order.cpus or 0, memory=order.memory or 0, devices=math.ceil(order.devices or 0))
 
 
 def this_machine(settings: Settings) -> Allocator:

@@ -109,7 +109,7 @@ def mark_of(place: str, address: str) -> str:
 def belonging(roots: dict[int, str], processes: dict[int, Process]) -> dict[int, Process]:
     """What is below, or in the session of, or marked by, these workers (pid to mark), without them and without us."""
     found = {pid for pid, process in processes.items() if process.session in roots}
-    found |= {pid for pid in processes if _mark(pid) in roots.values()}
+    found |= {pid for pid in processes if mark(pid) in roots.values()}
     wanted = set(roots) | found
     grew = True
     while grew:
@@ -124,7 +124,8 @@ def carriers(variable: str, value: str) -> list[Process]:
     return [each for pid, each in table().items() if not each.zombie and _variable(pid, variable) == value]
 
 
-def _mark(pid: int) -> str | None:
+def mark(pid: int) -> str | None:
+    """The value of PLACE_MARK a process was started with."""
     return _variable(pid, PLACE_MARK)
 
 

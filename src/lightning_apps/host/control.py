@@ -207,7 +207,8 @@ def ask(folder: RunFolder, question: Question, timeout: float = 30.0) -> dict[st
     try:
         with open(os.path.join(folder.path, ADDRESS)) as file:
             address = file.read().strip()
-        with dial(address, timeout) as sock:
+        with contextlib.closing(dial(address, timeout)) as sock:
+            assert isinstance(sock, socket.socket)  # it is on this machine
             answer = _converse(folder.secret(), sock, question)
     except TimeoutError:
         raise RunError(

@@ -26,7 +26,7 @@ from ..ports import Engine
 from ..worker import placed
 from ..worker.rehearsal import rehearse
 from ..worker.surroundings import LOAD_LOG, output_to
-from . import zygote
+from . import distant, zygote
 from .host import Host
 from .keeper import Keeper
 from .loader import load_app, loaded_app
@@ -34,7 +34,7 @@ from .run_folder import RunFolder, of_settings
 from .starter import Child
 from .zygote import Bodies
 
-ENGINES = ("local", "inline")
+ENGINES = ("local", "inline", *distant.ENGINES)
 PAUSE = 0.1  # seconds between looks whether there is room on a full disk
 
 
@@ -67,6 +67,8 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
         return host(load_app(path, settings.argv), settings, InlineEngine(settings), folder, log)
 
     keeper = os.getpid()
+    settings = distant.settled(settings, folder)
+    distant.prepare(settings, folder)  # a child of this process, which ends all its children
 
     def run(app: LightningApp, channel: Channel) -> int:
         return _with_local(host, app, channel, settings, folder, keeper)
@@ -105,6 +107,7 @@ def _run_here(app: LightningApp, settings: Settings, file: str, host: RunsApp) -
     if settings.engine == "inline":
         folder.write_host()
         return host(app, settings, InlineEngine(settings), folder, _log(settings))
+    settings = distant.settled(settings, folder)
     if not zygote.safe_to_fork():
         settings = msgspec.structs.replace(settings, start_method="spawn")
     channel, keeper = _fork_keeper(app, settings, folder)
@@ -137,7 +140,7 @@ def _with_local(
     _wait_for_room(folder, log)
     folder.write_host(keeper)
     try:
-        return host(app, settings, LocalEngine(channel, settings, log), folder, log)
+        return host(app, settings, _engine(channel, settings, folder, log), folder, log)
     except UsageError as error:
         if embedded:
             raise
@@ -152,12 +155,18 @@ def _wait_for_room(folder: RunFolder, log: Log) -> None:
         time.sleep(PAUSE)
 
 
+def _engine(channel: Channel, settings: Settings, folder: RunFolder, log: Log) -> Engine:
+    near = LocalEngine(channel, settings, log)
+    return distant.engine(settings, near, folder, log) if settings.engine in distant.ENGINES else near
+
+
 def _fork_keeper(app: LightningApp, settings: Settings, folder: RunFolder) -> tuple[Channel, int]:
     ours, theirs = Channel.pair()
     parent = os.getpid()
 
     def keep() -> int:
         ours.close()
+        distant.prepare(settings, folder)
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         bodies = Bodies(lambda quiet: app, _no_host, placed.main, rehearse)
@@ -196,7 +205,7 @@ def _raise_file_limit() -> None:
 
 def _check(settings: Settings) -> None:
     if settings.engine not in ENGINES:
-        known = " and ".join(ENGINES)
+        known = f"{', '.join(ENGINES[:-1])} and {ENGINES[-1]}"
         raise UnknownEngine(f"There is no engine {settings.engine!r} here; the engines are {known}.")
 
 

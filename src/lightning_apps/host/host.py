@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -36,7 +37,7 @@ from ..wire.hub import Hub
 from ..wire.pump import Pump
 from ..worker.packing import packed, why_not_packed
 from ..worker.process import Threaded
-from . import first_state, signals
+from . import distant, first_state, signals
 from .control import Control
 from .journal import Recorder, next_generation, open_journal
 from .main_file import app_file, surroundings
@@ -50,6 +51,7 @@ from .web import Web
 TAIL = 4 << 20  # bytes of records after which a snapshot is worth while; they are gone through in half a second
 SHORT_TAIL = 64 << 10  # bytes of records that are gone through in a moment
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
+LAST_LOOKS, LAST_PAUSE = 100, 0.02  # for the last words of a worker on another machine, seconds between looks
 UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 
@@ -116,7 +118,7 @@ class Host:
         self.log = Log(level, settings.log_format, colour_wanted(_is_terminal(sys.stderr)))
         self.slow = SlowTurns(threading.get_ident(), settings.slow_turn)
         self.pump = Pump(self.slow.look, self._plenty)
-        self.hub = Hub(_address(settings, folder), self.pump, self._report, folder.secret(), self.generation)
+        self.hub = _hub(settings, folder, self.pump, self._report, self.generation)
         self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is)
         self.provenance: Provenance | None = None
         self.web: Web | None = None
@@ -390,7 +392,11 @@ class Host:
             self._unread += len(event.raw)
         self.pump.put(event)
 
-    def _gone(self, event: m.Exited) -> None:
+    def _gone(self, event: m.Exited, looks: int = LAST_LOOKS) -> None:
+        """Its last words come before its end; between machines they may still be on their way."""
+        if looks and not event.lost and self.hub.may_still_hear(event.place):
+            self.pump.alarm(f"exited {event.place}", LAST_PAUSE, lambda: self._gone(event, looks - 1))
+            return
         self.hub.finish(event.place)
         self.pump.put(event)
 
@@ -426,9 +432,13 @@ class Host:
             pickled=pickled,
             cpus=needs.cpus or None,
             memory=needs.memory or None,
-            devices=needs.devices or None,
+            devices=compute.devices or None,
             wish_devices=compute.wish,
             orphan_limit=self.settings.orphan_limit,
+            patience=compute.patience,
+            compute=compute.name,
+            resources=dict(compute.resources or {}),
+            requirements=tuple(work.cloud_build_config.requirements) if work.cloud_build_config else (),
         )
         self.engine.place(order)
 
@@ -563,6 +573,7 @@ class Host:
             self.showing.close()
         self.hub.close()
         self.control.close()
+        self.engine.let_go()
         if self.provenance is not None:
             self.provenance.finish()
         self.pump.close()
@@ -615,27 +626,32 @@ def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(coroutine)
 
 
+def _hub(settings: Settings, folder: RunFolder, pump: Pump, report: Callable[[Event], None], generation: int) -> Hub:
+    secure = None
+    if settings.link == "tls":
+        from ..wire import tls  # what links between machines need is not loaded for others
+
+        context = distant.context(folder)
+
+        def secure(sock: socket.socket) -> tls.TlsSocket:
+            return tls.accept(sock, context)
+
+    return Hub(_address(settings, folder), pump, report, folder.secret(), generation, secure)
+
+
 def _address(settings: Settings, folder: RunFolder) -> str:
     """Where the hub listens: the same for every host of a run, so that its workers find the next one."""
     name = hashlib.blake2b(os.path.abspath(folder.path).encode(), digest_size=8).hexdigest()
     if settings.link == "tcp":
-        return f"tcp:127.0.0.1:{_port_of(folder)}"
+        return f"tcp:127.0.0.1:{distant.port_of(folder, 'port')}"
+    if settings.link == "tls":
+        return f"tls:{settings.advertise_host}:{distant.port_of(folder, 'port')}#{distant.fingerprint(folder)}"
     path = os.path.join(runtime_dir(), f"lightning-{name}.sock")
     if len(path.encode()) > 100:
         path = os.path.join(tempfile.gettempdir(), os.path.basename(path))
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     return f"unix:{path}"
-
-
-def _port_of(folder: RunFolder) -> int:
-    """The port of this run's hub, chosen once."""
-    path = os.path.join(folder.path, "port")
-    if not os.path.exists(path):
-        with open(path, "w") as file:
-            file.write(str(free_port()))
-    with open(path) as file:
-        return int(file.read())
 
 
 def _is_terminal(stream: Any) -> bool:

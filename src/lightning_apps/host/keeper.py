@@ -21,11 +21,13 @@ from ..engines.channel import (
     CloseAll,
     Closed,
     Failed,
+    Follow,
     PlaceWorker,
     Progressed,
     StopWorker,
     Survey,
     Surveyed,
+    Unfollow,
 )
 from ..ports import Placement
 from . import zygote
@@ -248,6 +250,10 @@ class Keeper:
                 self._tell_host(Surveyed(self._places.living(), tuple(self._ended.values())))
             elif isinstance(message, Progressed):
                 self._deaths = 0
+            elif isinstance(message, Follow):
+                self._follower.follow(message.work, message.out, message.err)
+            elif isinstance(message, Unfollow):
+                self._follower.finish(message.out, message.err)
             elif isinstance(message, Failed):
                 self._end.failure = message
         if channel.closed:

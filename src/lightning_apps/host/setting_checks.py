@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from ..base.errors import MissingExtra, UnknownEngine, UsageError
 from ..base.settings import Settings
 
-ENGINES = ("local", "inline")
+ENGINES = ("local", "inline", "ray")
 EXTRAS = {"ray": "ray"}  # engines of their own packages: name and the module each needs
 CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),

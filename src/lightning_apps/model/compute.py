@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from typing import Any
@@ -22,9 +23,9 @@ OLDER = frozenset({"wait_timeout", "preemptible", "spot", "cluster", "clusters"}
 FIELDS = (
     ("name", "default"), ("disk_size", 0), ("idle_timeout", None), ("shm_size", None), ("mounts", None),
     ("colocation_group_id", None), ("interruptible", False),
-    ("cpus", None), ("memory", None), ("devices", None), ("patience", None), ("_internal_id", None),
+    ("cpus", None), ("memory", None), ("devices", None), ("patience", None), ("resources", None), ("_internal_id", None),
 )  # fmt: skip
-KEYWORD_ONLY = frozenset({"cpus", "memory", "devices", "patience", "_internal_id"})
+KEYWORD_ONLY = frozenset({"cpus", "memory", "devices", "patience", "resources", "_internal_id"})
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -58,8 +59,10 @@ class CloudCompute:
         interruptible: the work may be replaced when it is cut off for longer than `patience`.
         cpus: CPUs to reserve, fractions allowed; also becomes OMP_NUM_THREADS.
         memory: memory to reserve, in bytes or as "4GiB", "500MB"; accounting, not a limit.
-        devices: GPUs to reserve; they are given by CUDA_VISIBLE_DEVICES.
+        devices: GPUs to reserve; they are given by CUDA_VISIBLE_DEVICES.  A fraction below 1 where the engine can share one
+            (Ray); the local engine gives a whole one.
         patience: seconds a cut-off work waits before it ends itself and may be replaced; `interruptible` has 60.
+        resources: what a cluster's nodes have by names of its own, such as {"licence": 1}; without effect on one machine.
         preemptible, spot: older names of `interruptible`.
         wait_timeout, clusters, cluster: older keywords, accepted and without effect.
 
@@ -87,8 +90,9 @@ class CloudCompute:
         *,
         cpus: float | None = None,
         memory: int | str | None = None,
-        devices: int | None = None,
+        devices: float | None = None,
         patience: float | None = None,
+        resources: dict[str, float] | None = None,
         _internal_id: str | None = None,
         **older: Any,
     ) -> None:
@@ -97,6 +101,7 @@ class CloudCompute:
         self.interruptible = bool(interruptible or older.get("preemptible") or older.get("spot"))
         self.cpus, self.devices, self.patience = cpus, devices, patience
         self.memory: Any = memory
+        self.resources = resources
         self._internal_id = _internal_id
         for unknown in sorted(set(older) - OLDER):
             warnings.warn(f"CloudCompute has no argument {unknown!r}: it is ignored.", stacklevel=2)
@@ -127,10 +132,15 @@ class CloudCompute:
             if value is not None and not (is_number(value) and value >= 0):
                 raise BadCompute(f"CloudCompute({name}={value!r}) is not a number of at least 0.")
         given = self.devices
-        if given is not None and not (isinstance(given, int) and is_number(given) and given >= 0):
+        if given is not None and not (is_number(given) and given >= 0 and (given < 1 or given == int(given))):
             raise BadCompute(
-                f"CloudCompute(devices={given!r}) is not a whole number of at least 0: give how many GPUs."
+                f"CloudCompute(devices={given!r}) is not a whole number of at least 0, nor a fraction of 1: give how many GPUs."
             )
+        for name, amount in (self.resources or {}).items():
+            if not (isinstance(name, str) and is_number(amount) and amount >= 0):
+                raise BadCompute(
+                    f"CloudCompute(resources={{{name!r}: {amount!r}}}) is not a name with a number of at least 0."
+                )
 
     def _make_id(self) -> str:
         return "default" if self.is_default() else os.urandom(4).hex()[:7]
@@ -148,7 +158,7 @@ class CloudCompute:
     @property
     def requirement(self) -> Requirement:
         """What is asked for by number, and so waited for."""
-        return Requirement(cpus=float(self.cpus or 0), memory=self.memory or 0, devices=self.devices or 0)
+        return Requirement(cpus=float(self.cpus or 0), memory=self.memory or 0, devices=math.ceil(self.devices or 0))
 
     @property
     def wish(self) -> int:
@@ -159,7 +169,7 @@ class CloudCompute:
 
     def is_default(self) -> bool:
         """Whether nothing particular is asked for."""
-        return self.name in ("default", "cpu") and (self.cpus, self.memory, self.devices) == (None, None, None)
+        return self.name in ("default", "cpu") and (self.cpus, self.memory, self.devices, self.resources) == (None,) * 4
 
     def type(self) -> str:
         """What marks this kind of dictionary in the state."""

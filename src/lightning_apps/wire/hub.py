@@ -7,6 +7,7 @@ import hmac
 import os
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,6 +31,11 @@ from . import codec
 from .link import Link, listen
 from .pump import Pump
 
+if TYPE_CHECKING:
+    from .tls import TlsSocket
+
+    Secure = Callable[[socket.socket], TlsSocket]
+
 ACKNOWLEDGE_FRAMES, ACKNOWLEDGE_BYTES = 64, 1 << 16
 STRANGERS = 64  # connections that may be open without having said who they are
 PATIENCE = 10.0  # seconds for the first words
@@ -49,19 +55,27 @@ class Hub:
     """Listens at `address`.
 
     Args:
-        address: "unix:/path" or "tcp:127.0.0.1:0".
+        address: "unix:/path", "tcp:127.0.0.1:0" or "tls:address:port#fingerprint".
         pump: polls for it.
         report: is given every event, in order, on the pump's polling thread.
         secret: of the run; tokens are made from it, so that a later host of the run knows them.
         generation: of this host within the run; only grows.
+        secure: makes a connection that was accepted a secure one, where the address asks for that.
 
     Attributes:
         complete: whether all who are expected are known, so that whoever else comes with a token is an attempt that is over.
     """
 
     def __init__(
-        self, address: str, pump: Pump, report: Callable[[Event], None], secret: bytes, generation: int = 1
+        self,
+        address: str,
+        pump: Pump,
+        report: Callable[[Event], None],
+        secret: bytes,
+        generation: int = 1,
+        secure: Secure | None = None,
     ) -> None:
+        self._secure = secure
         self._pump, self._report, self._secret, self._generation = pump, report, secret, generation
         self._server, self.address = listen(address)
         self._expected: set[str] = set()
@@ -88,6 +102,10 @@ class Hub:
         if admitted is not None:
             admitted.link.close()
 
+    def may_still_hear(self, place: str) -> bool:
+        """Whether what a process said last may not have arrived: its link is between machines, and its end was not read."""
+        return self._secure is not None and place in self._admitted
+
     def finish(self, place: str) -> None:
         """The process there has ended: hear its last words, then close.  On the pump's polling thread only."""
         admitted = self._admitted.get(place)
@@ -104,9 +122,9 @@ class Hub:
             if len(self._strangers) >= STRANGERS:
                 sock.close()
                 continue
-            self._greet(sock)
+            self._greet(sock if self._secure is None else self._secure(sock))
 
-    def _greet(self, sock: socket.socket) -> None:
+    def _greet(self, sock: socket.socket | TlsSocket) -> None:
         self._numbers += 1
         number = self._numbers
         name: list[str] = []

@@ -1,6 +1,6 @@
 """One end of a conversation over a stream socket: frames out in order, frames in; never blocks its caller on a full link.
 
-Addresses are "unix:/path" or "tcp:host:port".
+Addresses are "unix:/path", "tcp:host:port", or between machines "tls:host:port#fingerprint" (see `tls`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .codec import Frames
 from .pump import Pump
+
+if TYPE_CHECKING:
+    from .tls import TlsSocket
 
 CHUNK = 1 << 18
 
@@ -27,7 +31,11 @@ class Link:
     """
 
     def __init__(
-        self, sock: socket.socket, pump: Pump, on_frame: Callable[[int, bytes], None], on_end: Callable[[], None]
+        self,
+        sock: socket.socket | TlsSocket,
+        pump: Pump,
+        on_frame: Callable[[int, bytes], None],
+        on_end: Callable[[], None],
     ) -> None:
         self._sock, self._pump, self._on_frame, self._on_end = sock, pump, on_frame, on_end
         self._frames = Frames()
@@ -138,26 +146,33 @@ def listen(address: str) -> tuple[socket.socket, str]:
         server.bind(where)
         os.chmod(where, 0o600)
     else:
+        where, mark, fingerprint = where.partition("#")
         host, _, port = where.rpartition(":")
         server = socket.create_server((host, int(port)))
-        address = f"tcp:{host}:{server.getsockname()[1]}"
+        address = f"{kind}:{host}:{server.getsockname()[1]}{mark}{fingerprint}"
     server.listen(512)
     server.setblocking(False)
     return server, address
 
 
-def dial(address: str, timeout: float = 10.0) -> socket.socket:
+def dial(address: str, timeout: float = 10.0) -> socket.socket | TlsSocket:
     """A socket connected to `address`.
 
     Raises:
         OSError: nobody answers there.
+        ProtocolError: somebody else does.
     """
     kind, _, where = address.partition(":")
     if kind == "unix":
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
         sock.connect(where)
-    else:
-        host, _, port = where.rpartition(":")
-        sock = socket.create_connection((host, int(port)), timeout)
+        return sock
+    where, _, fingerprint = where.partition("#")
+    host, _, port = where.rpartition(":")
+    sock = socket.create_connection((host, int(port)), timeout)
+    if kind == "tls":
+        from . import tls  # half of a start-up that only links between machines need
+
+        return tls.connect(sock, fingerprint)
     return sock

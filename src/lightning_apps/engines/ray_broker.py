@@ -1,0 +1,287 @@
+"""`python -m lightning_apps.engines.ray_broker`: speaks with Ray for a host, in a process of its own.
+
+Ray's driver takes half a second to import, prints what it likes, and ends its process when it has not found the head for a minute: none of
+that may happen to the flow.  The host starts another broker when this one ends; actors are found again by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, NoReturn
+
+import msgspec
+
+from . import process_tree, ray_fit, ray_words
+from .minding.minder import Assignment, Started, start_minder
+from .ray_words import FromBroker, NeverBegan, Over, Refused, Trouble, Waits
+
+PATIENT = 1.0  # seconds without a minder after which a person is told what is waited for
+AGAIN = 2.0  # seconds between looks at what is waited for
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """How to connect: the broker's only argument, as JSON.
+
+    Attributes:
+        address: of the head.
+        namespace: id of the run.
+        own_ip: address of this machine; "": Ray finds it out by asking for a way to a public one.
+        table: what names of CloudCompute stand for; see `ray_fit`.
+    """
+
+    address: str
+    namespace: str
+    own_ip: str
+    table: dict[str, dict[str, Any]]
+
+
+class Attendant:
+    """The actor: starts a minder on its node, and says when it has ended.  With it goes all that it has started."""
+
+    def __init__(self, assignment: bytes) -> None:
+        decoded = msgspec.msgpack.decode(assignment, type=Assignment)
+        node = _ray().get_runtime_context().get_node_id()
+        self._assignment = msgspec.structs.replace(decoded, node=node)
+        self._minder: Started | None = start_minder(self._assignment)
+
+    def wait(self) -> None:
+        """Return when the minder has ended, and nothing of its worker is left."""
+        if self._minder is not None:
+            self._minder.wait()
+            undertake(self._assignment.mark)
+            self._minder = None
+
+
+def undertake(mark: str) -> None:
+    """End whatever carries this mark on this machine."""
+    while left := marked(mark):
+        for pid in left:
+            process_tree.send_signal(pid, 9)
+        process_tree.wait_until(lambda: not marked(mark), 5.0, 0.02)
+
+
+def marked(mark: str) -> set[int]:
+    """Processes of this machine that carry it."""
+    found = (process for process in process_tree.table().values() if not process.zombie)
+    return {process.pid for process in found if process_tree.mark(process.pid) == mark}
+
+
+class Known(msgspec.Struct):
+    """One place, as the broker sees it.
+
+    Attributes:
+        actor: its handle.
+        mark: of its processes.
+        order: while its minder has not come.
+        node: where it is, once its minder has come.
+    """
+
+    actor: Any
+    mark: str
+    order: Any = None
+    node: str = ""
+    asked: float = 0.0
+
+
+class Broker:
+    """One connection with a cluster.
+
+    Args:
+        ordered: how.
+        reports: where the host reads.
+    """
+
+    def __init__(self, ordered: Ordered, reports: BinaryIO) -> None:
+        self._ordered, self._reports = ordered, reports
+        self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._known: dict[str, Known] = {}
+        self._failed = ""
+        self._lock = threading.Lock()
+
+    def run(self, orders: BinaryIO) -> None:
+        """Until the host is gone."""
+        threading.Thread(target=self._listen, args=(orders,), daemon=True).start()
+        try:
+            self._connect()
+        except Exception as error:
+            self._failed = sentence(self._ordered.address, error)
+        while True:
+            waiting = any(known.order is not None for known in self._known.values())
+            try:
+                act = self._todo.get(timeout=AGAIN if waiting else None)
+            except queue.Empty:
+                act = self._look
+            if act is None:
+                return
+            try:
+                act()
+            except Exception as error:
+                self._say(Trouble(f"Ray could not do what it was asked for: {brief(error)}"))
+
+    def _listen(self, orders: BinaryIO) -> None:
+        while (order := ray_words.read_order(orders)) is not None:
+            self._todo.put(lambda order=order: self._do(order))  # type: ignore[misc]
+        self._todo.put(None)
+
+    def _do(self, order: ray_words.ToBroker) -> None:
+        if isinstance(order, ray_words.Launch):
+            self._launch(order)
+        elif isinstance(order, ray_words.Kill):
+            self._kill(order.place)
+        elif isinstance(order, ray_words.Find):
+            self._find(order)
+        elif (known := self._known.get(order.place)) is not None:
+            known.order, known.node = None, order.node
+
+    def _say(self, report: FromBroker) -> None:
+        with self._lock:
+            ray_words.write(self._reports, report)
+
+    def _connect(self) -> None:
+        ray = _ray()
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        options = {"_node_ip_address": self._ordered.own_ip} if self._ordered.own_ip else {}
+        ray.init(
+            address=self._ordered.address,
+            namespace=self._ordered.namespace,
+            log_to_driver=False,
+            logging_level="critical",
+            configure_logging=False,
+            **options,
+        )
+        self._ray = ray
+
+    # -- what the host asks for -----------------------------------------------------------------------------------
+
+    def _launch(self, wanted: ray_words.Launch) -> None:
+        order, place = wanted.order, wanted.order.place
+        if self._failed:
+            self._say(Refused(place, self._failed))
+            return
+        living = ray_fit.nodes(self._ray.nodes())
+        need = ray_fit.without_wish(order, ray_fit.need_of(order, self._ordered.table), living)
+        if reason := ray_fit.never(order.work, need, living):
+            self._say(Refused(place, reason))
+            return
+        options = {**ray_fit.options(need, wanted.avoid), "name": place, "lifetime": "detached", "get_if_exists": True}
+        actor = self._ray.remote(Attendant).options(max_restarts=0, **options).remote(wanted.assignment)
+        self._known[place] = Known(actor, wanted.mark, order, asked=time.monotonic())
+        self._watch(place, actor)
+
+    def _watch(self, place: str, actor: Any) -> None:
+        actor.wait.remote().future().add_done_callback(lambda done: self._todo.put(lambda: self._ended(place, done)))
+
+    def _ended(self, place: str, done: Any) -> None:
+        known = self._known.get(place)
+        if known is None:
+            return
+        error = done.exception()
+        if error is None:
+            self._bury(place, lost=False)
+        elif not known.node:
+            del self._known[place]
+            reason, again = why_not(error)
+            self._say(NeverBegan(place, reason, again))
+        elif any(node["NodeID"] == known.node and node["Alive"] for node in self._ray.nodes()):
+            self._undertake(place, known)
+
+    def _undertake(self, place: str, known: Known) -> None:
+        """The actor is gone and its node is not: see on the spot that nothing is left."""
+        strategies = importlib.import_module("ray.util.scheduling_strategies")
+        there = strategies.NodeAffinitySchedulingStrategy(known.node, soft=False)
+        task = self._ray.remote(undertake).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+
+        def told(done: Any) -> None:
+            if done.exception() is None:
+                self._todo.put(lambda: self._bury(place, lost=True))
+
+        task.remote(known.mark).future().add_done_callback(told)
+
+    def _bury(self, place: str, lost: bool) -> None:
+        """An actor that has nothing to wait for any more gives back what it holds."""
+        known = self._known.pop(place, None)
+        if known is not None and known.actor is not None:
+            with contextlib.suppress(Exception):
+                self._ray.kill(known.actor)
+        self._say(Over(place, lost))
+
+    def _kill(self, place: str) -> None:
+        known = self._known.get(place)
+        if known is not None and known.actor is not None:
+            self._ray.kill(known.actor)
+            known.order = None
+
+    def _find(self, wanted: ray_words.Find) -> None:
+        if self._failed:
+            return
+        self._known[wanted.place] = known = Known(None, wanted.mark, None, wanted.node)
+        try:
+            known.actor = self._ray.get_actor(wanted.place)
+        except ValueError:
+            self._undertake(wanted.place, known)
+            return
+        self._watch(wanted.place, known.actor)
+
+    def _look(self) -> None:
+        """Say what is waited for."""
+        state = importlib.import_module("ray._private.state")
+        free, living = state.available_resources_per_node(), ray_fit.nodes(self._ray.nodes())
+        for place, known in self._known.items():
+            if known.order is not None and time.monotonic() - known.asked > PATIENT:
+                need = ray_fit.need_of(known.order, self._ordered.table)
+                self._say(Waits(place, ray_fit.waiting(known.order.work, need, living, free)))
+
+
+def sentence(address: str, error: Exception) -> str:
+    """Why there is no connection."""
+    text = brief(error)
+    if "ersion mismatch" in str(error):
+        return f"The Ray cluster at {address} runs another version of Ray or Python than this machine: {text}"
+    if "uthenticat" in str(error):
+        return (
+            f"The Ray cluster at {address} does not let us in: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file "
+            f"with its token ({text})"
+        )
+    return f"There is no Ray cluster at {address}, or it does not answer: {text}"
+
+
+def why_not(error: BaseException) -> tuple[str, bool]:
+    """Why an actor did not start, and whether another time it may."""
+    text = str(error)
+    if "ModuleNotFoundError" in text or "ImportError" in text:
+        return (
+            f"the cluster's nodes cannot import what is needed: install lightning-apps on them ({brief(error)})",
+            False,
+        )
+    return f"Ray could not start it: {brief(error)}", True
+
+
+def brief(error: BaseException) -> str:
+    """The last line of what Ray has to say."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
+
+
+def _ray() -> Any:
+    return importlib.import_module("ray")
+
+
+def main() -> NoReturn:
+    """Be the broker of whoever is at the other end of the standard streams."""
+    reports = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever Ray prints goes to the log
+    ordered = msgspec.json.decode(sys.argv[1], type=Ordered)
+    Broker(ordered, reports).run(sys.stdin.buffer)
+    os._exit(0)  # actors live on; Ray's own goodbye takes a second and changes nothing
+
+
+if __name__ == "__main__":
+    main()

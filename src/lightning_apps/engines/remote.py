@@ -1,0 +1,530 @@
+"""Workers on other machines, for every engine that has a launcher: who is placed, seen, silent, ended.  Knows nothing of works and calls.
+
+A launcher (Ray, Slurm …) only puts a minder somewhere and says, if it can, that it is gone.  What is believed comes from minders: that a
+worker runs, that it has ended.  A place whose minder is not heard is *unknown*, which is not dead: it is over when its
+minder or its launcher says so, when its lease has run out for certain, or when somebody abandons it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import ssl
+import threading
+from typing import Protocol
+
+import msgspec
+
+from .. import __version__
+from ..base.errors import EngineError, LightningError
+from ..base.log import Log
+from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiting
+from ..base.settings import Settings
+from ..ports import Observed, Placement, Report, Survey, Watch
+from . import process_tree
+from .local import LocalEngine
+from .minding import words
+from .minding.desk import Desk, now
+from .minding.minder import Assignment
+from .minding.parcel import LARGE, Parcel, pack, size_of
+
+LOOK = 0.1  # seconds between looks at who is silent
+LAUNCHES, RELAUNCH = 10, 0.5  # tries to have a minder started, and seconds between them, longer each time
+FAREWELL = 3.0  # seconds after the grace for a minder to say that all is over
+LONG = 1e6  # seconds; a worker elsewhere leaves its end to its minder
+ENTRY = ("-m", "lightning_apps.worker.spawned")
+
+
+class Launcher(Protocol):
+    """Puts minders on machines.  Everything returns at once; what comes of it is told to the engine, from any thread."""
+
+    name: str
+
+    def open(self, engine: RemoteEngine) -> None:
+        """Begin to connect.
+
+        Raises:
+            EngineError: that cannot be.
+        """
+
+    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str]) -> None:
+        """Start a minder on a machine that meets what `order` asks for and is none of `avoid`; idempotent on the place.
+
+        Leads to `waits`, `refused`, and in the end to `over`."""
+
+    def kill(self, place: str) -> None:
+        """End a minder by force, if it can be reached.  Leads to `over` where that is certain."""
+
+    def began(self, place: str, mark: str, node: str) -> None:
+        """Its minder has come, from this machine."""
+
+    def find(self, place: str, mark: str, node: str) -> None:
+        """Take over a minder that an earlier host launched."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Kept(msgspec.Struct):
+    """What is written down of a place, so that a later host knows it.
+
+    Attributes:
+        order: what was asked for.
+        admitted: a minder has come and was told to begin: from now on user code may run.
+        node: the machine it is on.
+    """
+
+    order: Placement
+    admitted: bool = False
+    node: str = ""
+
+
+class Place(msgspec.Struct):
+    """A place of this host.
+
+    Attributes:
+        ending: its end was asked for.
+        told: a person was told that it is silent.
+        failures: launches that came to nothing.
+    """
+
+    kept: Kept
+    observed: Observed = Observed("pending")
+    ending: bool = False
+    told: bool = False
+    failures: int = 0
+
+
+class RemoteEngine:
+    """An engine over a launcher.
+
+    Args:
+        launcher: puts minders on machines.
+        near: the engine of this machine, for the keeper's sake.
+        desk: where minders dial in, and `address` ("host:port#fingerprint") where they find it.
+        folder: of this run; `places` in it is ours.
+        secret: of this run; tokens of minders are made from it.
+    """
+
+    promises = frozenset({"isolation", "signals", "devices"})
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        near: LocalEngine,
+        settings: Settings,
+        log: Log,
+        desk: DeskAt,
+        folder: str,
+        secret: bytes,
+    ) -> None:
+        self.name = launcher.name
+        self._launcher, self._near, self._settings, self._log = launcher, near, settings, log
+        self._at, self._secret = desk, secret
+        self._desk = Desk(desk.context, self, self._parcel_file)
+        self._folder, self._parcels = os.path.join(folder, "places"), os.path.join(folder, "parcels")
+        self._places: dict[str, Place] = {}
+        self._packed: dict[str, Parcel] = {}
+        self._lock, self._packing = threading.RLock(), threading.Lock()
+        self._report: Report = _nobody
+        self._lost_nodes: set[str] = set()  # where a lease has run out; nothing is heard from there
+        self._closing = self._near_closed = False
+        self._given_up_at = 0.0  # when those that are not heard are left to themselves, at the end
+
+    # -- what the host says ---------------------------------------------------------------------------------------
+
+    def open(self, report: Report, watch: Watch) -> None:
+        """Listen for minders, connect to the cluster."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self._report = report
+        self._near.open(self._from_near, watch)
+        try:
+            self._desk.open(self._at.host, self._at.port)
+        except OSError as error:
+            raise EngineError(
+                f"Workers cannot dial {self._at.host}:{self._at.port} ({error.strerror}): name an address of this machine "
+                "that the others reach with --advertise-host."
+            ) from None
+        self._launcher.open(self)
+        self._desk.soon(self._look)
+
+    def survey(self) -> Survey:
+        """Of what is near; nothing is known yet of other places of an earlier host: their minders will dial."""
+        return self._near.survey()
+
+    def adopt(self, place: str, pid: int, began: str) -> bool:
+        """Whether an earlier host's place may still live: if it was ever asked for, and nobody has seen its end."""
+        kept = self._recall(place)
+        if kept is None:
+            return False
+        with self._lock:
+            self._places[place] = Place(kept, Observed("unknown"))
+        self._near.follow(kept.order)
+        self._desk.soon(lambda: self._expect(kept))
+        if kept.admitted:
+            self._launcher.find(place, self.mark_of(place), kept.node)
+        else:
+            threading.Thread(target=self._pack_and_launch, args=(kept,), daemon=True).start()
+        return True
+
+    def progressed(self) -> None:
+        """For the keeper."""
+        self._near.progressed()
+
+    def place(self, order: Placement) -> None:
+        """Have a minder started somewhere; a second time for the same place changes nothing.  Frontends stay near."""
+        if order.page:
+            self._near.place(order)
+            return
+        with self._lock:
+            if order.place in self._places:
+                return
+            kept = Kept(order)
+            self._places[order.place] = Place(kept)
+            self._keep(kept)
+        self._near.follow(order)
+        self._desk.soon(lambda: self._expect(kept))
+        threading.Thread(target=self._pack_and_launch, args=(kept,), daemon=True).start()
+
+    def _pack_and_launch(self, kept: Kept) -> None:
+        try:
+            if kept.order.app_file:
+                self._pack(_folder_of(kept.order))
+        except OSError as error:
+            self.refused(kept.order.place, f"The app's folder cannot be packed: {error}")
+            return
+        self._launch(kept)
+
+    def _launch(self, kept: Kept) -> None:
+        order = kept.order
+        assignment = Assignment(
+            order.place,
+            self._token(order.place),
+            self._at.address,
+            "",
+            process_tree.mark_of(order.place, order.address),
+            self._settings.remote_orphan_limit,
+            ENTRY,
+        )
+        self._launcher.launch(order, assignment, self.silent_nodes())
+
+    def stop(self, place: str, grace: float) -> None:
+        """End a worker; leads to Exited when it is gone for certain."""
+        if place not in self._places:
+            self._near.stop(place, grace)
+            return
+        self._desk.soon(lambda: self._stop(place, grace))
+
+    def observe(self, place: str) -> Observed:
+        """What is known of a place now."""
+        found = self._places.get(place)
+        return found.observed if found is not None else self._near.observe(place)
+
+    def abandon(self, place: str) -> None:
+        """A person says that it is no more: whatever it says from now on is not heard."""
+        self._desk.soon(lambda: self._over(Exited(place, lost=True)))
+        self._launcher.kill(place)
+
+    def endpoint(self, place: str, port: int) -> tuple[str, int]:
+        """Where a port of a worker's machine is reached from here."""
+        if place not in self._places:
+            return "127.0.0.1", port
+        return "127.0.0.1", int(self._desk.call(self._desk.door(place, port)).result(10.0))
+
+    def close(self, grace: float) -> None:
+        """Begin to end every place."""
+        self._closing, self._given_up_at = True, now() + grace + 2 * FAREWELL
+        for place in list(self._places):
+            self.stop(place, grace)
+        self._near.close(grace)
+        self._desk.soon(self._maybe_closed)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left, or nothing that can be waited for."""
+        return self._near.closed and not self._places
+
+    def let_go(self) -> None:
+        """Close what is open here; workers that live go on."""
+        self._launcher.close()
+        self._desk.close()
+
+    def _from_near(self, event: Event) -> None:
+        if isinstance(event, EngineClosed):
+            self._near_closed = True
+            self._desk.soon(self._maybe_closed)
+        else:
+            self._report(event)
+
+    def _maybe_closed(self) -> None:
+        if self._closing and self._near_closed and not self._places:
+            self._near_closed = False
+            self._report(EngineClosed())
+
+    # -- what minders say, on the desk's thread -------------------------------------------------------------------
+
+    def here(self, place: str, word: words.Here) -> words.Begin | words.Away | None:
+        """A minder dials in."""
+        found = self._places[place]
+        kept = found.kept
+        if word.version != __version__:
+            self.failed(
+                place,
+                f"{word.machine} has lightning-apps {word.version}, this machine {__version__}: install the same.",
+            )
+            return words.Away("another version")
+        kept.node = word.node
+        found.told = False
+        self._lost_nodes -= {word.node}
+        self._launcher.began(place, self.mark_of(place), word.node)
+        if word.pid or word.ended:
+            found.observed = Observed("running")
+            self._report(Started(place, word.pid, word.began))
+            self._keep(kept)
+            return None
+        if found.ending:
+            self._over(Exited(place))
+            return words.Away("it is not needed any more")
+        if kept.admitted:
+            return None  # its worker is being started
+        kept.admitted = True
+        self._keep(kept)
+        parcel = self._packed.get(_folder_of(kept.order)) if kept.order.app_file else None
+        return words.Begin(
+            self._distant(kept.order),
+            parcel.digest if parcel is not None else "",
+            kept.order.patience,
+            self._settings.grace,
+            kept.order.requirements,
+        )
+
+    def _distant(self, order: Placement) -> Placement:
+        """The worker there lives as long as its minder lets it, in a copy of the app's folder.
+
+        Variables and secrets of the app are added here, on their way, and written nowhere."""
+        env = {**dict(self._settings.env), **dict(self._settings.secrets), **order.env}
+        return msgspec.structs.replace(
+            order, env=env, orphan_limit=LONG, cwd=_folder_of(order) if order.app_file else ""
+        )
+
+    def running(self, place: str, pid: int, began: str) -> None:
+        """The worker was started."""
+        self._places[place].observed = Observed("running")
+        self._report(Started(place, pid, began))
+
+    def ended(self, place: str, word: words.Ended) -> None:
+        """The worker and all it started are gone."""
+        ending = place in self._places and self._places[place].ending
+        self._over(Exited(place, word.code, word.signal, lost=word.lost and not ending))
+
+    def failed(self, place: str, reason: str) -> None:
+        """It cannot be started there."""
+        work = self._places[place].kept.order.work
+        self._over(Refused(place, f"{work} cannot be started: {reason}"))
+
+    # -- what the launcher says, on any thread --------------------------------------------------------------------
+
+    def waits(self, place: str, reason: str) -> None:
+        """There is no room for it yet."""
+        if place in self._places:
+            self._report(Waiting(place, reason))
+
+    def refused(self, place: str, reason: str) -> None:
+        """There will never be room for it, or the cluster does not want it."""
+        self._desk.soon(lambda: self._over(Refused(place, reason)))
+
+    def over(self, place: str, lost: bool = True) -> None:
+        """The minder is gone for certain, and with it all it started."""
+        self._desk.soon(
+            lambda: self._desk.later(0.2, lambda: self._over(Exited(place, lost=lost)))
+        )  # its own word is better
+
+    def never_began(self, place: str, reason: str, again: bool) -> None:
+        """The launcher could not start a minder; `again`: another time it may.  One that comes all the same is believed."""
+
+        def decide() -> None:
+            found = self._places.get(place)
+            if found is None or found.kept.admitted or found.ending:
+                return
+            found.failures += 1
+            if again and found.failures < LAUNCHES:
+                self._desk.later(found.failures * RELAUNCH, lambda: self._relaunch(place))
+            else:
+                self._over(Refused(place, f"{found.kept.order.work} cannot be started: {reason}"))
+
+        self._desk.soon(decide)
+
+    def _relaunch(self, place: str) -> None:
+        found = self._places.get(place)
+        if found is not None and not found.kept.admitted and not found.ending:
+            self._launch(found.kept)
+
+    def cannot_launch(self, reason: str) -> None:
+        """There is no cluster."""
+        for place in list(self._places):
+            self.refused(place, reason)
+
+    # -- bookkeeping, on the desk's thread ------------------------------------------------------------------------
+
+    def _expect(self, kept: Kept) -> None:
+        if kept.order.place in self._places:
+            self._desk.expect(kept.order, self._token(kept.order.place), kept.order.patience)
+
+    def _stop(self, place: str, grace: float) -> None:
+        found = self._places.get(place)
+        if found is None:
+            return
+        again, found.ending = found.ending and grace <= 0, True
+        if not found.kept.admitted:
+            self._over(Exited(place))  # whoever comes now is sent away before anything of the user's runs
+            self._launcher.kill(place)
+        elif not self._desk.tell(place, words.End(grace)) or again:
+            self._launcher.kill(place)
+        else:
+            self._desk.later(grace + FAREWELL, lambda: self._insist(place))
+
+    def _insist(self, place: str) -> None:
+        if place in self._places:
+            self._launcher.kill(place)
+
+    def _over(self, event: Exited | Refused) -> None:
+        with self._lock:
+            found = self._places.pop(event.place, None)
+        if found is None:
+            return
+        self._desk.forget(event.place, "it has ended")
+        self._forget(event.place)
+        self._launcher.kill(event.place)
+        self._near.unfollow(found.kept.order)
+        self._report(event)
+        self._maybe_closed()
+
+    def _look(self) -> None:
+        """Who is silent, and whose lease is over for certain."""
+        moment = now()
+        for place, found in list(self._places.items()):
+            minded = self._desk.places.get(place)
+            if minded is None or not found.kept.admitted:
+                continue
+            limit = minded.sight.replaceable_at()
+            if limit is not None and moment >= limit:
+                self._lost_nodes |= {found.kept.node}
+                self._over(Exited(place, lost=True))
+            elif self._closing and moment >= self._given_up_at and minded.sight.silent(moment):
+                self._leave(found.kept)
+            elif minded.sight.silent(moment) and not found.told:
+                found.told, found.observed = True, Observed("unknown")
+                self._tell_silent(found.kept)
+        self._desk.later(LOOK, self._look)
+
+    def _leave(self, kept: Kept) -> None:
+        """The app ends, and this one is not heard."""
+        limit = self._settings.remote_orphan_limit
+        self._log.warning(
+            f"The machine of {kept.order.work} is not heard, so it may go on there; it ends itself when it has not heard of "
+            f"its app for {limit:g} s."
+        )
+        self._over(Exited(kept.order.place, lost=True))
+
+    def _tell_silent(self, kept: Kept) -> None:
+        order = kept.order
+        what = (
+            f"it is replaced when it has been silent for {order.patience:g} s"
+            if order.patience is not None
+            else f"it may go on there, so it is not replaced; `lightning works abandon {order.work}` says that it does not"
+        )
+        self._log.warning(f"The machine of {order.work} is not heard any more; {what}.")
+
+    def silent_nodes(self) -> frozenset[str]:
+        """Machines that are not heard: nothing is placed there."""
+        moment, found = now(), set()
+        for place, minded in list(self._desk.places.items()):
+            known = self._places.get(place)
+            if known is not None and known.kept.node and known.kept.admitted and minded.sight.silent(moment):
+                found.add(known.kept.node)
+        return frozenset(found | self._lost_nodes - {""})
+
+    def node_of(self, place: str) -> str:
+        """The machine a place is on, as its launcher calls it; "" if no minder has come."""
+        found = self._places.get(place)
+        return found.kept.node if found is not None else ""
+
+    def mark_of(self, place: str) -> str:
+        """What its processes carry."""
+        found = self._places.get(place)
+        return process_tree.mark_of(place, found.kept.order.address) if found is not None else ""
+
+    def _token(self, place: str) -> str:
+        return hmac.new(self._secret, f"minder of {place}".encode(), hashlib.sha256).hexdigest()
+
+    def _pack(self, folder: str) -> None:
+        with self._packing:
+            if folder in self._packed:
+                return
+            if (size := size_of(folder)) > LARGE:
+                self._log.warning(
+                    f"The app's folder {folder} holds {size >> 20} MB, all of which goes to the machines of its works: "
+                    "name what they do not need in .lightningignore."
+                )
+            self._packed[folder] = pack(folder, self._parcels)
+
+    def _parcel_file(self, digest: str) -> str:
+        return os.path.join(self._parcels, f"{digest}.zip")
+
+    def _path(self, place: str) -> str:
+        return os.path.join(self._folder, place.replace(os.sep, "_"))
+
+    def _keep(self, kept: Kept) -> None:
+        path = self._path(kept.order.place)
+        with open(f"{path}.new", "wb", opener=_private) as file:
+            file.write(msgspec.msgpack.encode(kept))
+        os.replace(f"{path}.new", path)
+
+    def _recall(self, place: str) -> Kept | None:
+        try:
+            with open(self._path(place), "rb") as file:
+                return msgspec.msgpack.decode(file.read(), type=Kept)
+        except (OSError, LightningError, msgspec.DecodeError):
+            return None
+
+    def _forget(self, place: str) -> None:
+        try:
+            os.unlink(self._path(place))
+        except FileNotFoundError:
+            """It was never written."""
+
+
+class DeskAt(msgspec.Struct, frozen=True):
+    """Where the desk listens.
+
+    Attributes:
+        host, port: of this machine, as others reach it.
+        fingerprint: of the run's certificate.
+        context: with it.
+    """
+
+    host: str
+    port: int
+    fingerprint: str
+    context: ssl.SSLContext
+
+    @property
+    def address(self) -> str:
+        """For minders."""
+        return f"{self.host}:{self.port}#{self.fingerprint}"
+
+
+def _folder_of(order: Placement) -> str:
+    """What is the app's folder: where the command was given, if its file is in there, else the file's own."""
+    file = os.path.abspath(os.path.join(order.cwd, order.app_file))
+    inside = file.startswith(os.path.join(order.cwd, ""))
+    return order.cwd if inside and order.cwd not in ("/", os.path.expanduser("~")) else os.path.dirname(file)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _nobody(event: Event) -> None:
+    raise EngineError(f"The engine has {event} to report before it was opened.")

@@ -1,0 +1,137 @@
+"""What a host needs to be reached from other machines: an address, a certificate of its own, an engine that uses them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import ipaddress
+import os
+import socket
+import ssl
+import subprocess
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..base.errors import EngineError, UsageError
+from ..base.log import Log
+from ..base.settings import Settings
+from ..engines.local import LocalEngine
+from ..model.binding import free_port
+from .run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from ..engines.remote import RemoteEngine
+
+ENGINES = ("ray",)
+VALID = datetime.timedelta(days=3650)
+PROBE = "192.0.2.1"  # TEST-NET-1 (RFC 5737): connecting a datagram socket sends nothing, it only asks for the way
+NEEDED = 'Links between machines need the package cryptography: pip install "lightning-apps[{}]".'
+
+
+def settled(settings: Settings, folder: RunFolder) -> Settings:
+    """The settings of an app whose works are on other machines: links with TLS, an address, durability against power loss."""
+    if settings.engine not in ENGINES:
+        return settings
+    address = settings.advertise_host or _own_address(settings)
+    _certificate(folder, settings.engine)
+    return msgspec.structs.replace(settings, link="tls", advertise_host=address, start_method="spawn")
+
+
+def engine(settings: Settings, near: LocalEngine, folder: RunFolder, log: Log) -> RemoteEngine:
+    """The engine that these settings name."""
+    from ..engines.ray_launcher import RayLauncher
+    from ..engines.remote import DeskAt, RemoteEngine
+
+    at = DeskAt(str(settings.advertise_host), port_of(folder, "desk.port"), fingerprint(folder), context(folder))
+    launcher = RayLauncher(settings, log, folder.path, folder.id)
+    return RemoteEngine(launcher, near, settings, log, at, folder.path, folder.secret())
+
+
+def prepare(settings: Settings, folder: RunFolder) -> subprocess.Popen[bytes] | None:
+    """What has to run beside the app, as a child of its keeper: a cluster of its own, if it was given none."""
+    if settings.engine != "ray" or settings.address:
+        return None
+    from ..engines.ray_launcher import start_head
+
+    return start_head(folder.path)
+
+
+def _own_address(settings: Settings) -> str:
+    """The address by which the cluster reaches this machine: on the way to it."""
+    if not settings.address:
+        return "127.0.0.1"
+    host = settings.address.rpartition(":")[0].rpartition("/")[2] or PROBE
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError as error:
+            raise UsageError(f"There is no way from this machine to {host} ({error.strerror}).") from None
+        return str(probe.getsockname()[0])
+
+
+def port_of(folder: RunFolder, name: str) -> int:
+    """A port of this run, chosen once: a later host listens at the same one."""
+    path = os.path.join(folder.path, name)
+    if not os.path.exists(path):
+        with open(path, "w") as file:
+            file.write(str(free_port()))
+    with open(path) as file:
+        return int(file.read())
+
+
+# the certificate -----------------------------------------------------------------------------------------------------
+
+
+def _path(folder: RunFolder) -> str:
+    return os.path.join(folder.path, "tls.pem")
+
+
+def context(folder: RunFolder) -> ssl.SSLContext:
+    """For whoever listens."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.load_cert_chain(_path(folder))
+    return made
+
+
+def fingerprint(folder: RunFolder) -> str:
+    """SHA-256 of the certificate's DER form, in hex."""
+    with open(_path(folder)) as file:
+        text = file.read()
+    begin = text.index("-----BEGIN CERTIFICATE-----")
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[begin:].strip() + "\n")).hexdigest()
+
+
+def _certificate(folder: RunFolder, extra: str) -> None:
+    """Made once per run (ECDSA P-256, self-signed: who dials knows its fingerprint), readable by its owner only."""
+    if os.path.exists(_path(folder)):
+        return
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        raise EngineError(NEEDED.format(extra)) from None
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lightning-apps")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + VALID)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(_path(folder), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret + made.public_bytes(serialization.Encoding.PEM))
