@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from engines.contract import WAYS, Player, Way
+from lightning_apps.engines import ray_launcher
 
 
-@pytest.fixture(params=WAYS, ids=str)
+@pytest.fixture(scope="session")
+def ray_here() -> Iterator[dict[str, str]]:
+    """Variables for apps that use a Ray cluster of this test process's own, on loopback."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    folder = tempfile.mkdtemp(prefix="lr", dir="/tmp")
+    head = ray_launcher.start_head(folder)
+    try:
+        yield {**ray_launcher.own_environment(folder), "LIGHTNING_ADDRESS": ray_launcher.own_address(folder)}
+    finally:
+        head.terminate()
+        head.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+SLOW = {"ray"}  # a second to connect, for every app
+
+
+@pytest.fixture(params=[pytest.param(way, id=way.name, marks=[pytest.mark.slow] * (way.name in SLOW)) for way in WAYS])
 def way(request: pytest.FixtureRequest) -> Way:
     """An engine with settings; `@pytest.mark.needs("isolation")` leaves out those that do not promise it."""
     found: Way = request.param
+    if found.name == "ray":
+        found = found._replace(env={**found.env, **request.getfixturevalue("ray_here")})
     for mark in request.node.iter_markers("needs"):
         missing = set(mark.args) - found.promises
         if missing:

@@ -61,6 +61,7 @@ WAYS = (
         PROMISES,
     ),
     Way("portable", {"LIGHTNING_PORTABLE": "1"}, PROMISES),
+    Way("ray", {"LIGHTNING_ENGINE": "ray"}, PROMISES),
 )
 
 
