@@ -22,6 +22,8 @@ from ..base.log import Log
 from ..base.settings import Settings, environ
 from ..ports import Placement
 from . import process_tree, ray_fit, ray_words
+from .desk_at import DeskAt
+from .local import LocalEngine
 from .minding.minder import Assignment, encode_assignment
 from .ray_broker import Ordered
 from .remote import RemoteEngine
@@ -154,6 +156,13 @@ class RayLauncher:
             with contextlib.suppress(OSError):
                 broker.stdin.close()  # type: ignore[union-attr]
             broker.wait(5.0)
+
+
+def make(
+    settings: Settings, near: LocalEngine, log: Log, at: DeskAt, folder: str, run: str, secret: bytes
+) -> RemoteEngine:
+    """The engine "ray"."""
+    return RemoteEngine(RayLauncher(settings, log, folder, run), near, settings, log, at, folder, secret)
 
 
 def _place_of(order: ray_words.ToBroker) -> str:

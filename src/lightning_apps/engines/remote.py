@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import ssl
 import threading
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiti
 from ..base.settings import Settings
 from ..ports import Observed, Placement, Report, Survey, Watch
 from . import process_tree
+from .desk_at import DeskAt
 from .local import LocalEngine
 from .minding import words
 from .minding.desk import Desk, now
@@ -493,26 +493,6 @@ class RemoteEngine:
             os.unlink(self._path(place))
         except FileNotFoundError:
             """It was never written."""
-
-
-class DeskAt(msgspec.Struct, frozen=True):
-    """Where the desk listens.
-
-    Attributes:
-        host, port: of this machine, as others reach it.
-        fingerprint: of the run's certificate.
-        context: with it.
-    """
-
-    host: str
-    port: int
-    fingerprint: str
-    context: ssl.SSLContext
-
-    @property
-    def address(self) -> str:
-        """For minders."""
-        return f"{self.host}:{self.port}#{self.fingerprint}"
 
 
 def _folder_of(order: Placement) -> str:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
+import importlib
 import ipaddress
 import os
 import socket
-import ssl
-import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..base.errors import EngineError, UsageError
 from ..base.log import Log
 from ..base.settings import Settings
+from ..engines.desk_at import DeskAt
 from ..engines.local import LocalEngine
 from ..model.binding import free_port
+from ..ports import Engine
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from ..engines.remote import RemoteEngine
+    import ssl
 
-ENGINES = ("ray",)
+ENGINES = {"ray": "lightning_apps.engines.ray_launcher"}
 VALID = datetime.timedelta(days=3650)
 PROBE = "192.0.2.1"  # TEST-NET-1 (RFC 5737): connecting a datagram socket sends nothing, it only asks for the way
 NEEDED = 'Links between machines need the package cryptography: pip install "lightning-apps[{}]".'
@@ -39,23 +40,22 @@ def settled(settings: Settings, folder: RunFolder) -> Settings:
     return msgspec.structs.replace(settings, link="tls", advertise_host=address, start_method="spawn")
 
 
-def engine(settings: Settings, near: LocalEngine, folder: RunFolder, log: Log) -> RemoteEngine:
+def engine(settings: Settings, near: LocalEngine, folder: RunFolder, log: Log) -> Engine:
     """The engine that these settings name."""
-    from ..engines.ray_launcher import RayLauncher
-    from ..engines.remote import DeskAt, RemoteEngine
-
     at = DeskAt(str(settings.advertise_host), port_of(folder, "desk.port"), fingerprint(folder), context(folder))
-    launcher = RayLauncher(settings, log, folder.path, folder.id)
-    return RemoteEngine(launcher, near, settings, log, at, folder.path, folder.secret())
+    made: Engine = _module(settings).make(settings, near, log, at, folder.path, folder.id, folder.secret())
+    return made
 
 
-def prepare(settings: Settings, folder: RunFolder) -> subprocess.Popen[bytes] | None:
-    """What has to run beside the app, as a child of its keeper: a cluster of its own, if it was given none."""
-    if settings.engine != "ray" or settings.address:
-        return None
-    from ..engines.ray_launcher import start_head
+def prepare(settings: Settings, folder: RunFolder) -> None:
+    """Start what has to run beside the app, as a child of its keeper: a cluster of its own, if it was given none."""
+    if settings.engine in ENGINES and not settings.address:
+        _module(settings).start_head(folder.path)
 
-    return start_head(folder.path)
+
+def _module(settings: Settings) -> Any:
+    """An engine's own module, imported when it is asked for: they bring much with them."""
+    return importlib.import_module(ENGINES[settings.engine])
 
 
 def _own_address(settings: Settings) -> str:
@@ -90,6 +90,8 @@ def _path(folder: RunFolder) -> str:
 
 def context(folder: RunFolder) -> ssl.SSLContext:
     """For whoever listens."""
+    import ssl
+
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.load_cert_chain(_path(folder))
@@ -98,6 +100,8 @@ def context(folder: RunFolder) -> ssl.SSLContext:
 
 def fingerprint(folder: RunFolder) -> str:
     """SHA-256 of the certificate's DER form, in hex."""
+    import ssl
+
     with open(_path(folder)) as file:
         text = file.read()
     begin = text.index("-----BEGIN CERTIFICATE-----")

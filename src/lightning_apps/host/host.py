@@ -32,6 +32,7 @@ from ..storage.journal import SqliteJournal
 from ..storage.names import Names
 from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store
+from ..wire import tls
 from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
 from ..wire.pump import Pump
@@ -629,8 +630,6 @@ def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
 def _hub(settings: Settings, folder: RunFolder, pump: Pump, report: Callable[[Event], None], generation: int) -> Hub:
     secure = None
     if settings.link == "tls":
-        from ..wire import tls  # what links between machines need is not loaded for others
-
         context = distant.context(folder)
 
         def secure(sock: socket.socket) -> tls.TlsSocket:

@@ -7,7 +7,6 @@ import hmac
 import os
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,11 +29,9 @@ from ..base.messages import (
 from . import codec
 from .link import Link, listen
 from .pump import Pump
+from .tls import TlsSocket
 
-if TYPE_CHECKING:
-    from .tls import TlsSocket
-
-    Secure = Callable[[socket.socket], TlsSocket]
+Secure = Callable[[socket.socket], TlsSocket]
 
 ACKNOWLEDGE_FRAMES, ACKNOWLEDGE_BYTES = 64, 1 << 16
 STRANGERS = 64  # connections that may be open without having said who they are

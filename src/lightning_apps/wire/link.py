@@ -12,13 +12,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from . import tls
 from .codec import Frames
 from .pump import Pump
-
-if TYPE_CHECKING:
-    from .tls import TlsSocket
+from .tls import TlsSocket
 
 CHUNK = 1 << 18
 
@@ -172,7 +170,5 @@ def dial(address: str, timeout: float = 10.0) -> socket.socket | TlsSocket:
     host, _, port = where.rpartition(":")
     sock = socket.create_connection((host, int(port)), timeout)
     if kind == "tls":
-        from . import tls  # half of a start-up that only links between machines need
-
         return tls.connect(sock, fingerprint)
     return sock

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ProtocolError
 from ..base.fingerprint import check
+
+if TYPE_CHECKING:
+    import ssl
 
 RECORD = 1 << 14  # bytes of one TLS record at most (RFC 8446, section 5.1)
 
@@ -72,18 +74,12 @@ class TlsSocket:
 
 @contextlib.contextmanager
 def _as_plain() -> Any:
+    import ssl  # half a start-up, which only links between machines need
+
     try:
         yield
     except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
         raise BlockingIOError from None
-
-
-def server_context(certificate: str) -> ssl.SSLContext:
-    """For a side that listens; `certificate` is a PEM file with key and certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate)
-    return context
 
 
 def accept(sock: socket.socket, context: ssl.SSLContext) -> TlsSocket:
@@ -99,6 +95,8 @@ def connect(sock: socket.socket, fingerprint: str) -> TlsSocket:
         ProtocolError: somebody else answers there.
         OSError: the connection fails.
     """
+    import ssl
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the fingerprint is looked at instead
@@ -111,4 +109,4 @@ def connect(sock: socket.socket, fingerprint: str) -> TlsSocket:
     return TlsSocket(wrapped, True)
 
 
-__all__ = ["TlsSocket", "accept", "connect", "server_context"]
+__all__ = ["TlsSocket", "accept", "connect"]
