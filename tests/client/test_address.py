@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_apps.client.address import BadAddress, parse
+
+CERTIFICATE = """-----BEGIN CERTIFICATE-----
+MIIBczCCARmgAwIBAgIUOKJLan3yW9GSskK0gBNgthQ3d9cwCgYIKoZIzj0EAwIw
+DjEMMAoGA1UEAwwDYXBwMCAXDTI2MTEyMjE1MDk1MFoYDzIxMjYxMDI5MTUwOTUw
+WjAOMQwwCgYDVQQDDANhcHAwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASCzxEW
+y7XyzfebR5qrnWyti3JVTJJaJbGGpNSZ1UYEiYaTWrQwMhT0OyN3RMqmTXg9Jxku
+YjCH2g7JqC+OJFuao1MwUTAdBgNVHQ4EFgQUuWIKErhv5FJpZjIi4lEVPPtQIw8w
+HwYDVR0jBBgwFoAUuWIKErhv5FJpZjIi4lEVPPtQIw8wDwYDVR0TAQH/BAUwAwEB
+/zAKBggqhkjOPQQDAgNIADBFAiBookeRjzUGabBI65pz/KGmmtJu3ZjrDupAO8AO
+eg/bEwIhAJIm2beUZqbZ81qJf4Lq6YQbj8wXOMdUFVoYfeCCgL9y
+-----END CERTIFICATE-----"""
 
 
 @pytest.mark.parametrize(
@@ -45,3 +58,16 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
         assert parse(text).host
     except BadAddress:
         """Refused."""
+
+
+def test_only_the_certificate_of_the_app_itself_counts_not_what_signed_it(tmp_path: Path) -> None:
+    path = tmp_path / "chain.pem"
+    path.write_text(f"{CERTIFICATE}\n{CERTIFICATE.replace('A', 'broken')}\n")
+
+    context = parse("https://127.0.0.1:1", certificate=str(path)).context()
+
+    assert context is not None
+    assert len(context.get_ca_certs(binary_form=True)) == 1
+    assert parse("http://127.0.0.1:1").context() is None
+    with pytest.raises(BadAddress, match="cannot be read"):
+        parse("https://127.0.0.1:1", certificate=str(tmp_path / "none")).context()

@@ -148,6 +148,8 @@ def test_a_password_is_as_good_as_the_token_and_is_asked_for_everywhere() -> Non
         ("HEAD", "http", "/view", True, False),
         ("PATCH", "http", "/api/v1/state", False, True),
         ("POST", "http", "/command/add", False, False),
+        ("GET", "http", "/api/v1/commands", True, True),
+        ("GET", "http", "/api/v1/commands/train/code", False, True),
         ("GET", "http", "/f/root/page", False, False),
         ("GET", "ws", "/w/work/socket", False, False),
         ("GET", "ws", "/api/v1/stream", True, True),

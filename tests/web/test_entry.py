@@ -115,6 +115,34 @@ def test_a_proxy_may_show_it_under_another_name_and_prefix(serve: Any) -> None:
     assert app.http.get("/healthz", headers={"Host": "others.example.com"}).status_code == 421
 
 
+OWN = """
+import lightning as L
+from lightning.app.utilities.state import AppState
+
+class Work(L.LightningWork):
+    def run(self):
+        state = AppState(my_affiliation=())
+        state.n = state.n + 4
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.n, self.work = 1, Work(parallel=True)
+
+    def run(self):
+        self.work.run()
+
+    async def hello(self, name: str):
+        import asyncio
+        return f"{name} {self.n}"
+
+    def configure_commands(self):
+        return [{"hello": self.hello}]
+
+app = L.LightningApp(Root())
+"""
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[str, str]:
     if shutil.which("openssl") is None:
@@ -137,6 +165,18 @@ def test_https(serve: Any, certificate: tuple[str, str]) -> None:
     assert httpx.get(f"{app.address}/healthz", verify=trusting).json() == {"status": "ok"}
     with connect(app.address.replace("https", "wss") + "/api/v1/stream", ssl=trusting) as socket:
         assert "snapshot" in socket.recv()
+
+
+def test_works_and_ones_own_terminal_enter_with_their_tokens_over_https(
+    serve: Any, command_line: Any, eventually: Any, certificate: tuple[str, str]
+) -> None:
+    cert, key = certificate
+    home = {"LIGHTNING_HOME": str(command_line.folder / "home"), "LIGHTNING_RUN_DIR": str(command_line.folder / "runs")}
+
+    serve(OWN, "--host", "0.0.0.0", "--tls-cert", cert, "--tls-key", key, env=home)
+
+    assert command_line.run("connect", "localhost", env=home).process.returncode == 0
+    eventually(lambda: command_line.run("hello", "--name", "x", env=home).stdout == "x 5\n", 20)
 
 
 def test_a_certificate_without_its_key_is_refused(command_line: Any, certificate: tuple[str, str]) -> None:

@@ -85,3 +85,13 @@ def test_what_cannot_be_served_ends_the_app_with_a_sentence(command_line: Any) -
     assert process.process.returncode == 1
     assert "the provided api should be either [Delete, Get, Post, Put]" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_without_fastapi_an_app_with_routes_is_told_what_to_install(command_line: Any) -> None:
+    app = command_line.app("import sys\nsys.modules['fastapi'] = None\n" + APP)
+
+    process = command_line.run("run", "app", app, "--open-ui", "false", "--port", "0")
+
+    assert process.process.returncode == 1
+    assert process.stderr.count("pip install 'lightning-apps[api]'") == 1
+    assert "Traceback" not in process.stderr

@@ -190,12 +190,13 @@ def public_address() -> str:
 
 
 APP_URL, APP_TOKEN, OWN_COMPONENT = "LIGHTNING_APP_STATE_URL", "LIGHTNING_APP_TOKEN", "LIGHTNING_COMPONENT"
+APP_CERTIFICATE = "LIGHTNING_APP_CERTIFICATE"
 
 
-def own_app() -> tuple[str, str] | None:
-    """URL and token of the app that this process belongs to, as its host has put them into the environment."""
+def own_app() -> tuple[str, str, str] | None:
+    """URL, token and certificate of the app that this process belongs to, as its host has put them into the environment."""
     url = os.environ.get(APP_URL, "")
-    return (url, os.environ.get(APP_TOKEN, "")) if url else None
+    return (url, os.environ.get(APP_TOKEN, ""), os.environ.get(APP_CERTIFICATE, "")) if url else None
 
 
 def own_component() -> str:
@@ -203,6 +204,6 @@ def own_component() -> str:
     return os.environ.get(OWN_COMPONENT, "") or os.environ.get("LIGHTNING_FLOW_NAME", "")
 
 
-def of_component(url: str, token: str, component: str) -> dict[str, str]:
+def of_component(url: str, token: str, component: str, certificate: str = "") -> dict[str, str]:
     """The variables that tell a process to which component of which app it belongs."""
-    return {APP_URL: url, APP_TOKEN: token, OWN_COMPONENT: component}
+    return {APP_URL: url, APP_TOKEN: token, OWN_COMPONENT: component, APP_CERTIFICATE: certificate}

@@ -95,7 +95,7 @@ def _app(connected: Connection) -> Any:
     from ..client.address import parse
     from ..client.remote import RemoteApp
 
-    return RemoteApp(parse(connected.url, connected.token))
+    return RemoteApp(parse(connected.url, connected.token, certificate=connected.certificate))
 
 
 def _show(answer: Any) -> None:

@@ -15,6 +15,7 @@ from .commands import Command, section_option
 if TYPE_CHECKING:
     from ..client.address import Address
     from ..client.remote import RemoteApp
+    from ..host.run_catalog import Served
 
 LOCAL, HOME = "localhost", "127.0.0.1"
 
@@ -35,15 +36,21 @@ def connect(words: tuple[str, ...], token: str, trust: bool, run_dir: str | None
     from ..client.remote import RemoteApp
 
     target = _target(words)
-    ports = _own_ports(run_dir)
-    address = parse(_here(ports) if target == LOCAL else target, token)
-    if address.host == LOCAL and address.port in ports:
-        address = msgspec.structs.replace(address, host=HOME)  # "localhost" may be ::1, where somebody else may listen
-    own = address.host == HOME and address.port in ports
+    ours = _own_ports(run_dir)
+    address = parse(_here(ours) if target == LOCAL else target, token)
+    known = ours.get(address.port) if address.host in (LOCAL, HOME) else None
+    if known is not None:  # "localhost" may be ::1, where somebody else may listen
+        address = parse(
+            f"{known.url.partition(':')[0]}://{HOME}:{address.port}{address.path}", address.token or known.token
+        )
+        address = msgspec.structs.replace(address, certificate=known.certificate)
+    own = known is not None
     app = RemoteApp(address)
     commands = app.commands()
     code = {} if own else _trusted(app, [each for each in commands if each["client"]], trust)
-    kept = connections.Connection(url=app.url, token=address.token, commands=commands, code=code, own=own)
+    kept = connections.Connection(
+        url=app.url, token=address.token, commands=commands, code=code, own=own, certificate=address.certificate
+    )
     connections.save(user_home(), connections.terminal(os.getppid()), kept)
     where = "local Lightning App" if own else f"Lightning App at {app.url}"
     click.echo(f"You are connected to the {where}.")
@@ -75,22 +82,22 @@ def _target(words: tuple[str, ...]) -> str:
     return rest[0] if rest else LOCAL
 
 
-def _own_ports(run_dir: str | None) -> dict[int, str]:
-    """Where this user's living runs are served on this machine, and their ids."""
+def _own_ports(run_dir: str | None) -> dict[int, Served]:
+    """Where this user's living runs are served on this machine."""
     from ..host import run_catalog
 
     return run_catalog.served_here(pages.settings_for(run_dir))
 
 
-def _here(ports: dict[int, str]) -> str:
+def _here(ports: dict[int, Served]) -> str:
     """The app that "localhost" means: the only one that runs, or whatever is at the usual port."""
     from ..base.errors import RunError
     from ..client.address import PORT
 
     if len(ports) > 1 and PORT not in ports:
-        known = ", ".join(f"http://127.0.0.1:{port} ({run})" for port, run in ports.items())
+        known = ", ".join(f"http://{HOME}:{port} ({served.run})" for port, served in ports.items())
         raise RunError(f"More than one app is running here; name one: {known}.")
-    return f"http://127.0.0.1:{PORT if PORT in ports or not ports else next(iter(ports))}"
+    return f"http://{HOME}:{PORT if PORT in ports or not ports else next(iter(ports))}"
 
 
 def _trusted(app: RemoteApp, commands: list[dict[str, object]], trust: bool) -> dict[str, str]:

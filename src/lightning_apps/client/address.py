@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +11,7 @@ import msgspec
 from ..base.errors import UsageError
 
 PORT = 7501
+END = "-----END CERTIFICATE-----"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -25,6 +27,7 @@ class Address(msgspec.Struct, frozen=True):
         host, port: of the server.
         path: what stands before its own paths, where a proxy is in front: "" or "/apps/mine".
         token: what lets one in; "": nothing.
+        certificate: file of the one certificate that the app shows; "": one that this machine trusts anyhow.
     """
 
     scheme: str
@@ -32,6 +35,7 @@ class Address(msgspec.Struct, frozen=True):
     port: int
     path: str = ""
     token: str = ""
+    certificate: str = ""
 
     @property
     def authority(self) -> str:
@@ -58,16 +62,29 @@ class Address(msgspec.Struct, frozen=True):
         """What a request carries."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
+    def context(self) -> ssl.SSLContext | None:
+        """How HTTPS is spoken there; None for HTTP."""
+        if self.scheme != "https":
+            return None
+        if not self.certificate:
+            return ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # it may be of any name: it is this very certificate or nothing
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=_first(self.certificate))
+        return context
+
     def __repr__(self) -> str:
         return f"Address({self.url!r})"
 
 
-def parse(text: str, token: str = "", port: int | None = None) -> Address:
+def parse(text: str, token: str = "", port: int | None = None, certificate: str = "") -> Address:
     """An address from a URL, a host, or "localhost".
 
     Args:
         text: such as "http://127.0.0.1:7501", "myhost:7501", "https://example.org/apps/mine?token=…".
         token: comes before one in the URL.
+        certificate: see `Address`.
         port: where the URL has none; without, 7501 on this machine and on hosts without a scheme.
 
     Raises:
@@ -85,12 +102,23 @@ def parse(text: str, token: str = "", port: int | None = None) -> Address:
     if own is None and ("://" not in text or _loops(host)):
         usual = PORT
     query = parse_qs(parts.query)
-    return Address(parts.scheme, host, own or port or usual, _prefix(parts.path), token or query.get("token", [""])[-1])
+    chosen = token or query.get("token", [""])[-1]
+    return Address(parts.scheme, host, own or port or usual, _prefix(parts.path), chosen, certificate)
 
 
 def shown(text: Any) -> str:
     """A URL that may be said: what comes after a `?` may be a token."""
     return str(text).partition("?")[0]
+
+
+def _first(path: str) -> str:
+    """A server's own certificate comes first in its file; what signed it would vouch for others as well."""
+    try:
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadAddress(f"The certificate {path} of the app cannot be read: {error}.") from None
+    return text[: text.find(END) + len(END)] + "\n"
 
 
 def _loops(host: str) -> bool:

@@ -17,6 +17,7 @@ class Connection(msgspec.Struct, kw_only=True):
     Attributes:
         url: of the app.
         token: lets one in.
+        certificate: file of the one that the app shows, where it is not trusted anyhow.
         commands: what the app said of its commands.
         code: of each command whose code may run here, the SHA-256 of the file that was trusted.
         own: the app is a run of this user on this machine, so its code may run here anyhow.
@@ -27,6 +28,7 @@ class Connection(msgspec.Struct, kw_only=True):
     commands: list[dict[str, Any]] = []
     code: dict[str, str] = {}
     own: bool = False
+    certificate: str = ""
 
     def find(self, words: list[str]) -> tuple[dict[str, Any], int] | None:
         """The command that these words begin with, the longest if several do, and how many words its name has."""

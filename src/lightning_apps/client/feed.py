@@ -232,6 +232,7 @@ class Feed:
         url = self.address.websocket + STREAM + (f"?from={quote(self._version)}" if self._tree is not None else "")
         proxy: Any = {"proxy": None} if self.address.is_loopback else {}
         options: Any = {"additional_headers": self.address.headers, "compression": None, "max_size": LARGEST, **proxy}
+        options["ssl"] = self.address.context()
         try:
             with connect(url, **options) as connection:
                 if self._tree is not None and not self._is_behind():  # then it says nothing before something changes

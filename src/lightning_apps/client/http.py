@@ -110,8 +110,10 @@ class Http:
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, data)
 
     def _connection(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self.address.scheme == "https" else http.client.HTTPConnection
-        return kind(self.address.host, self.address.port, timeout=self._timeout)
+        host, port = self.address.host, self.address.port
+        if (context := self.address.context()) is not None:
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        return http.client.HTTPConnection(host, port, timeout=self._timeout)
 
     def _drop(self) -> None:
         if self._kept is not None:

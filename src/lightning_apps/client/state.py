@@ -346,7 +346,7 @@ def _feed(host: str | None, port: int | None, token: str) -> Feed:
         return Feed.of(parse(host, token, port))
     own = settings.own_app()
     if own is not None and port is None:
-        return Feed.of(parse(own[0], token or own[1]), patient=True)
+        return Feed.of(parse(own[0], token or own[1], certificate=own[2]), patient=True)
     return Feed.of(parse(HOME, token, port))
 
 

@@ -83,15 +83,25 @@ def only_living(settings: Settings) -> RunFolder:
     raise RunError(f"No run in {base} is going on.")
 
 
-def served_here(settings: Settings) -> dict[int, str]:
-    """The ports at which living runs of this user are served at 127.0.0.1, and the runs' ids."""
+class Served(msgspec.Struct, frozen=True):
+    """Where a living run of this user is served."""
+
+    run: str
+    url: str
+    token: str = ""
+    certificate: str = ""
+
+
+def served_here(settings: Settings) -> dict[int, Served]:
+    """The ports at which living runs of this user are served at 127.0.0.1."""
     base, found = base_folder(settings), {}
     for name in all_runs(base):
         path = os.path.join(base, name)
-        entry = read_json(os.path.join(path, WEB))
-        here = entry.get("host") in LOCAL and isinstance(entry.get("port"), int)
+        known = read_json(os.path.join(path, WEB))
+        here = known.get("host") in LOCAL and isinstance(known.get("port"), int)
         if here and os.stat(path).st_uid == os.getuid() and RunFolder(path).host_lives():
-            found[entry["port"]] = name
+            words = {key: str(known.get(key, "")) for key in ("url", "token", "certificate")}
+            found[known["port"]] = Served(name, **words)
     return found
 
 

@@ -37,10 +37,19 @@ GOODBYE = 3.0  # seconds that its thread has to end
 
 
 class Address(msgspec.Struct):
-    """Where a run is served, for the next host of it and for other terminals."""
+    """Where a run is served, for the next host of it and for its user's other terminals.
+
+    Attributes:
+        url: as this machine reaches it.
+        token: lets its user in; "" where none is asked for.
+        certificate: the file it shows, with HTTPS.
+    """
 
     host: str
     port: int
+    url: str = ""
+    token: str = ""
+    certificate: str = ""
 
 
 class Web:
@@ -73,6 +82,10 @@ class Web:
         self.access = entry.access_of(settings, folder, self.port)
         self._links = entry.links(settings, self.access, self.port)
         self.address = self._links.address
+        self._certificate = os.path.abspath(settings.tls_cert) if settings.tls_cert else ""
+        token = self.access.operator if self.access.everybody or self.access.basic else ""
+        known = Address(settings.host, self.port, self.address, token, self._certificate)
+        write_json(os.path.join(folder.path, FILE), known)
         self.extra: dict[str, Any] = {"keep_upload": _keep_upload}
         self._postbox = Postbox()
         self._board = Board(self._postbox.items, generation)
@@ -104,7 +117,8 @@ class Web:
 
     def surroundings(self, component: str) -> dict[str, str]:
         """What tells a component's process where its app is, and lets it in."""
-        return of_component(self.address, component_token(self.access, component or "root"), component)
+        token = component_token(self.access, component or "root")
+        return of_component(self.address, token, component, self._certificate)
 
     def publish(self, published: Published | None, stage: str) -> None:
         """After a turn: what readers will see."""
@@ -196,7 +210,6 @@ def _listen(settings: Settings, folder: RunFolder) -> socket.socket:
         except OSError as failure:
             error = failure
             continue
-        write_json(path, Address(settings.host, bound.getsockname()[1]))
         return bound
     where = f"{settings.host}:{settings.port}" if settings.port else settings.host
     raise PortInUse(f"The app cannot be served on {where}: {error.strerror if error else 'no such address'}.")
