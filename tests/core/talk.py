@@ -36,6 +36,9 @@ class Root(L.LightningFlow):
         if self._run is not None:
             self._run(self)
 
+    def take(self, n: int) -> None:
+        self.n = n
+
 
 class Talk:
     """One conversation; `now` is the time of the next step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lightning as L
 import pytest
+from lightning.testing import AppTest
 
 from core.talk import Root, Talk, Work, of
 from lightning_apps.base import messages as m
@@ -29,15 +30,15 @@ def test_a_failure_is_seen_for_one_turn_and_then_ends_the_app_with_1():
         seen.append(flow.w.has_failed)
         flow.w.run()
 
-    talk = started(Work(), run)
-    effects = talk.fail("w", "ValueError: boom")
+    app = AppTest(Root(run, w=Work()))
+    app.works["w"].fail(ValueError("boom"))
+    with pytest.raises(ValueError, match="boom"):
+        app.settle()
 
-    assert seen[-1] is True
-    (exit,) = of(effects, m.Exit)
-    assert (exit.code, "root.w" in exit.message) == (1, True)
-    (said,) = [effect for effect in of(effects, m.Say) if effect.level == "error"]
-    assert said.message == "ValueError: boom\nroot.w failed: run(), attempt 1."
-    assert effects.index(said) < effects.index(exit)
+    assert (seen.count(True), seen[-1], app.exit_code) == (1, True, 1)
+    assert app.output.startswith(
+        "ValueError: boom\nroot.w failed: run(), attempt 1.\nThe app ends because root.w failed."
+    )
 
 
 def test_a_failed_call_that_the_flow_retries_at_once_does_not_end_the_app():
@@ -46,48 +47,54 @@ def test_a_failed_call_that_the_flow_retries_at_once_does_not_end_the_app():
             flow.w.retry()
         flow.w.run()
 
-    talk = started(Work(), run)
-    effects = talk.fail("w")
+    app = AppTest(Root(run, w=Work()))
+    app.works["w"].fail(ValueError)
+    app.settle()
 
-    assert not of(effects, m.Exit)
-    (order,) = of(effects, m.Run)
-    assert order.message.attempt == 2
+    assert app.exit_code is None and app.works["w"].inside.attempt == 2
 
 
 def test_a_failed_call_is_not_made_again_by_the_same_arguments_but_by_others():
-    talk = started(Work(parallel=True, raise_exception=False))
-    assert not of(talk.fail("w"), m.Run)
-    assert not of(talk.settle(), m.Run)
+    app = AppTest(Root(call, w=Work(parallel=True, raise_exception=False)))
+    app.works["w"].fail(ValueError)
+    assert [call.stage for call in app.settle().calls] == ["failed"]
 
-    talk.root.__dict__["n"] = 1
-    effects = talk.tell(m.Waiting("nobody@1", ""), m.Asked("1", "root", "ready.__bool__"))
+    app.ask("take", 1)
+    app.settle()
 
-    (order,) = of(effects, m.Run)
-    assert order.message.ordinal == 2
+    assert [(call.args, call.stage) for call in app.calls] == [((0,), "failed"), ((1,), "running")]
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [({"code": 3}, "ended with exit code 3"), ({"signal": 9}, "was ended by SIGKILL (9)")]
+    ("how", "said"),
+    [
+        (lambda work: work.exit(3), "The process of root.w ended with exit code 3."),
+        (lambda work: work.die(), "The process of root.w was ended by SIGKILL (9) (out of memory?)."),
+    ],
 )
 def test_a_process_that_dies_on_a_living_machine_has_failed(how, said):
-    talk = started(Work(parallel=True, raise_exception=False))
+    app = AppTest(Root(call, w=Work(parallel=True, raise_exception=False)))
 
-    talk.tell(talk.exited("w", **how))
+    how(app.works["w"])
+    app.settle()
 
-    assert talk.root.w.has_failed
-    assert said in talk.root.w.status.message
+    assert (app.works["w"].stage, app.works["w"].status.message) == ("failed", said)
 
 
 def test_a_lost_machine_is_no_failure_and_the_call_goes_out_again():
-    talk = started(Work(parallel=True))
-    effects = talk.tell(talk.exited("w", lost=True))
+    app = AppTest(Root(call, w=Work(parallel=True)))
+    app.settle()
+    app.works["w"].hold()
+    app.works["w"].lose()
+    app.settle()
+    assert [status.reason for status in app.root.w.statuses if "lost" in (status.reason or "")] == [
+        "lost with its machine (1 of 5)"
+    ]
 
-    (place,) = of(effects, m.Place)
-    assert place.place == "root.w@2"
-    assert talk.root.w.is_pending
-    assert "lost" in talk.root.w.status.reason
-    (order,) = of(talk.arrive("w"), m.Run)
-    assert order.message.attempt == 2
+    app.works["w"].release()
+
+    assert app.works["w"].inside.attempt == 2 and app.works["w"].stage == "running"
+    assert list(app.stage.engine.workers) == ["root.w@1", "root.w@2"]
 
 
 def test_a_call_lost_too_often_has_failed():
@@ -147,22 +154,21 @@ def test_stopping_what_never_started_does_nothing():
 
 
 def test_an_engine_that_can_never_place_a_work_fails_its_call_with_the_reason():
-    talk = Talk(Root(lambda flow: flow.w.run(), w=Work(parallel=True, raise_exception=False)))
-    talk.settle()
+    app = AppTest(Root(call, w=Work(parallel=True, raise_exception=False, start_with_flow=False)))
 
-    talk.tell(m.Refused(talk.place("w"), "this machine has 2 CPUs."))
+    app.works["w"].refuse("this machine has 2 CPUs.")
+    app.settle()
 
-    assert talk.root.w.has_failed
-    assert talk.root.w.status.message == "this machine has 2 CPUs."
+    assert (app.works["w"].stage, app.works["w"].status.message) == ("failed", "this machine has 2 CPUs.")
 
 
 def test_what_a_work_waits_for_is_its_status():
-    talk = Talk(Root(lambda flow: flow.w.run(), w=Work(parallel=True)))
-    talk.settle()
+    app = AppTest(Root(call, w=Work(parallel=True, start_with_flow=False)))
 
-    talk.tell(m.Waiting(talk.place("w"), "1 GPU is held by root.a", ()))
+    app.works["w"].hold("1 GPU is held by root.a")
+    app.settle()
 
-    assert (talk.root.w.status.stage, talk.root.w.status.reason) == ("pending", "1 GPU is held by root.a")
+    assert (app.works["w"].stage, app.works["w"].status.reason) == ("pending", "1 GPU is held by root.a")
 
 
 def test_an_idle_holder_is_released_when_another_waits_for_what_it_holds():
@@ -198,18 +204,16 @@ def test_an_idle_process_ends_after_its_idle_timeout_and_not_before():
 
 
 def test_after_its_idle_process_ended_other_arguments_start_it_again():
-    talk = started(Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60)))
-    talk.succeed("w")
-    talk.settle()
-    talk.now = 1060.0
-    talk.tell()
-    talk.tell(m.Exited("root.w@1", 0))
-    assert talk.root.w.has_succeeded
+    app = AppTest(Root(call, w=Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60))))
+    app.works["w"].finish()
+    app.settle()
+    app.advance(seconds=60)
+    assert app.works["w"].stage == "succeeded" and not app.works["w"].has_process
 
-    talk.root.__dict__["n"] = 5
-    effects = talk.tell(m.Asked("1", "root", "works"))
+    app.ask("take", 5)
+    app.settle()
 
-    assert [place.place for place in of(effects, m.Place)] == ["root.w@2"]
+    assert (app.works["w"].call.args, app.works["w"].call.stage) == ((5,), "running")
 
 
 def test_a_work_that_leaves_the_tree_is_stopped_and_its_words_are_ignored():

@@ -8,7 +8,7 @@ import pytest
 from lightning.testing import AppTest, AppWaits, explore
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-TESTED = {"demo", "pipeline", "schedule", "dynamic", "failure", "seed"}
+TESTED = {"nightly", "demo", "pipeline", "schedule", "dynamic", "failure", "seed"}
 
 
 def test_every_example_is_tested_here() -> None:
@@ -31,6 +31,16 @@ def test_the_demo_reports_milestones_cuts_the_slowest_and_draws_the_best() -> No
 
     assert app.finish() == 0
     assert "the best is rate 0.02" in app.output and "●" in app.output
+
+
+def test_the_nightly_app_trains_once_a_night_for_a_week_and_keeps_the_best() -> None:
+    app = AppTest(EXAMPLES / "nightly/app.py", inline=True).settle()
+
+    app.advance(days=7)
+
+    assert app.root.night == 8 and app.root.missed == []
+    errors = {call.args[0]: call.value for call in app.calls}
+    assert list(errors) == list(range(1, 9)) and errors[app.root.used] == min(errors.values()) == app.root.error
 
 
 def test_the_pipeline_hands_each_result_to_the_next_work() -> None:

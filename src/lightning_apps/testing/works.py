@@ -204,6 +204,11 @@ class PlayedWork:
         return worker
 
     @property
+    def has_process(self) -> bool:
+        """Whether there is a process for it, with or without a call."""
+        return self._found() is not None
+
+    @property
     def is_running(self) -> bool:
         """Whether its process has begun a call and not ended it."""
         worker = self._found()
