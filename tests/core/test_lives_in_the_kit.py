@@ -188,7 +188,7 @@ def test_a_process_that_ends_before_it_is_ready_fails_its_work() -> None:
     app.turn()
     place = app.stage.host.coordinator.crew.lives["root.w"].place
     app.stage.host.events.append(m.Exited(place, 3))
-    with pytest.raises(WorkFailed, match="root.w failed"):
+    with pytest.raises(WorkFailed, match=r"root\.w failed"):
         app.turn()
 
     (status,) = app.root.w.statuses[:1]
