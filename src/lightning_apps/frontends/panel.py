@@ -38,15 +38,14 @@ class PanelFrontend(ShippedFrontend):
         logging.getLogger("bokeh.server.util").setLevel(
             logging.ERROR
         )  # it warns of origins that the front door has looked at
-        above, _, name = listen.base.rpartition("/")
         where: dict[str, Any] = {"unix_socket": listen.path} if listen.path else {"address": listen.host}
         panel.serve(
-            {f"/{name}": shown} if name else shown,
+            {"/": shown},
             port=listen.port,
-            prefix=above,
+            prefix=listen.base,
             show=False,
             verbose=False,
-            title=name or None,
+            title=listen.base.rpartition("/")[2] or None,
             websocket_origin="*",  # only the front door, which has looked at the origin, comes through the socket
             **where,
         )

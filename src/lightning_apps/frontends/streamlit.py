@@ -14,6 +14,7 @@ from .asgi import serve_asgi
 from .base import Listen, ShippedFrontend
 
 SCRIPT = "import lightning_page\n\nlightning_page.draw()\n"
+SOON = 0.03  # seconds between looks whether a session is at rest
 AT_MOST_EVERY = 1.0  # seconds between two drawings that a change of the state causes
 
 
@@ -73,7 +74,9 @@ def _options(listen: Listen) -> dict[str, Any]:
 
 
 class Drawing:
-    """Draws the page for one session, and sees to it that all are drawn again when the state has changed.
+    """Draws the page for whoever looks, and sees to it that all are drawn again when the state has changed.
+
+    A session is never asked to begin anew while it draws: Streamlit would cut the drawing short and press the same button again.
 
     Args:
         draw: the user's function.
@@ -99,14 +102,24 @@ class Drawing:
         while True:
             self._changed.wait()
             self._changed.clear()
-            _draw_all_again()
+            for session in _sessions():
+                loop = getattr(session, "_event_loop", None)
+                if loop is not None:
+                    loop.call_soon_threadsafe(_begin_anew, session, loop)
             pause.wait(AT_MOST_EVERY)
 
 
-def _draw_all_again() -> None:
+def _begin_anew(session: Any, loop: Any) -> None:
+    """On Streamlit's own thread, where a click is taken in as well: once nothing is being drawn."""
+    if getattr(session, "_scriptrunner", None) is None:
+        session.request_rerun(None)
+    else:
+        loop.call_later(SOON, _begin_anew, session, loop)
+
+
+def _sessions() -> list[Any]:
+    """Those that somebody looks at."""
     from streamlit import runtime
 
-    if runtime.exists():
-        sessions: Any = getattr(runtime.get_instance(), "_session_mgr", None)
-        for each in sessions.list_active_sessions() if sessions is not None else ():
-            each.session.request_rerun(None)
+    known: Any = getattr(runtime.get_instance(), "_session_mgr", None) if runtime.exists() else None
+    return [each.session for each in known.list_active_sessions()] if known is not None else []

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import basics, commands, description, doors, logs, metrics, reports, state_api, stream, uploads, user_api
+from . import basics, commands, description, doors, logs, metrics, page, reports, state_api, stream, uploads, user_api
 from .context import Context
 from .gate import Gate
 
@@ -17,6 +17,7 @@ GROUPS: tuple[Group, ...] = (
     state_api.routes,
     stream.routes,
     doors.routes,
+    page.routes,
     basics.routes,
     reports.routes,
     logs.routes,
