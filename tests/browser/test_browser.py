@@ -322,13 +322,17 @@ def test_the_page_needs_nothing_from_elsewhere_and_breaks_no_rule_of_its_own(pag
     assert not complaints
 
 
-def test_everything_works_under_a_path_of_another_server(page: Any, run: Any) -> None:
-    app = run(STREAMLIT.replace("L.LightningApp(Root(), ", 'L.LightningApp(Root(), root_path="/w/in", '))
+def test_everything_works_under_a_path_of_another_server(page: Any, run: Any, command_line: Any) -> None:
+    token = command_line.folder / "token"
+    token.write_text("a-token-that-is-long-enough-to-be-one")
+    app = run(STREAMLIT, "--root-path", "/w/in", "--token-file", str(token))
     with front_door({"w/in": Behind(address=f"127.0.0.1:{app.port}", inside="")}) as (address, _):
-        page.goto(f"http://{address}/w/in/view")
+        page.goto(f"http://{address}/w/in/view?token={token.read_text()}")
 
         frame(page).get_by_role("button", name="more").click()
         frame(page).get_by_text("Count 1").wait_for()
         page.get_by_role("tab", name="Components").click()
         page.locator(".row", has_text="page").click()
         page.locator("#detail tr", has_text="doubled").locator("pre", has_text="2").wait_for()
+        page.get_by_role("tab", name="Logs").click()
+        page.locator("#whose option[value='root.page']").wait_for(state="attached")

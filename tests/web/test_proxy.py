@@ -19,7 +19,7 @@ from lightning_apps.web.crossing import Secrets
 from web.inside import Seen, Talk, front_door, inside, served
 
 Eventually = Callable[..., Any]
-SECRETS = Secrets(cookies=frozenset({"lightning"}), bearer=True)
+SECRETS = Secrets(cookies=frozenset({"lightning"}), bearer=True, query=frozenset({"token"}))
 
 
 class House:

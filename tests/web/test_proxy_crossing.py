@@ -12,7 +12,7 @@ from lightning_apps.web.crossing import Door, Framing, Secrets, Smuggled, framin
 
 WORK = Door(address="127.0.0.1:8000", base="/w/root.serve", names=("127.0.0.1:8000", "localhost:8000"))
 PAGE = Door(address="unix:/x", base="/f/root.page", inside="/f/root.page")
-SECRETS = Secrets(cookies=frozenset({"lightning"}), bearer=True)
+SECRETS = Secrets(cookies=frozenset({"lightning"}), bearer=True, query=frozenset({"token"}))
 
 
 def scope(*headers: tuple[bytes, bytes], query: bytes = b"") -> dict[str, Any]:

@@ -14,8 +14,6 @@ from .crossing import Secrets
 from .feed import Feed
 from .postbox import Postbox
 
-COOKIE = "lightning_token"
-
 
 class Context:
     """One for a server.
@@ -28,7 +26,7 @@ class Context:
         access: who may enter.
         folder: the run's folder.
         address: "http://127.0.0.1:7501".
-        secrets: what opens the app, and is not handed on to servers behind its doors.
+        secrets: what servers behind its doors neither see nor set, beside what the gate takes off.
         extra: what other parts of the host hand to their own routes, by name.
     """
 
@@ -49,7 +47,7 @@ class Context:
         self.app, self.settings, self.log = app, settings, log
         self.board, self.feed, self.postbox, self.desk, self.access = board, feed, postbox, desk, access
         self.folder, self.address, self.extra = folder, address, extra
-        self.secrets = Secrets(cookies=frozenset({COOKIE}), bearer=True)
+        self.secrets = Secrets(cookies=frozenset({access.cookie}))
 
     @property
     def root_path(self) -> str:

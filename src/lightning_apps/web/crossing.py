@@ -54,7 +54,7 @@ class Secrets(msgspec.Struct, frozen=True):
 
     cookies: frozenset[str] = frozenset()
     bearer: bool = False
-    query: frozenset[str] = frozenset({"token"})
+    query: frozenset[str] = frozenset()
 
 
 class Framing(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ def routes(context: Context) -> list[BaseRoute]:
     doors = context.extra.get("doors")
     if not isinstance(doors, Doors):
         return []
-    front = FrontDoor(doors, context.secrets, context.app.root_path)
+    front = FrontDoor(doors, context.secrets, context.root_path)
     return [Mount("/f", app=front), Mount("/w", app=front)]
 
 
@@ -38,7 +38,7 @@ class FrontDoor:
     Args:
         doors: which of them there are.
         secrets: what is not told to servers inside.
-        root_path: the prefix that a proxy in front of the app takes away, as frontends have to know it.
+        root_path: the prefix under which a proxy in front shows the app, as frontends have to know it.
     """
 
     def __init__(self, doors: Doors, secrets: Secrets | None = None, root_path: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What works print, as server-sent events, from any position on: each event's id is where to go on.  Reads files, changes none."""
+"""What works and frontends print, as server-sent events from any position: an event's id is where to go on.  Reads files, changes none."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..base.showing import encode
 from .answers import guarded, refusal
+from .behind import Doors
 from .context import Context
 
 CHUNK = 64 << 10
@@ -28,11 +29,13 @@ def routes(context: Context) -> list[BaseRoute]:
     async def logs(request: Request) -> Response:
         """Args in the query: `component` (repeatable; all if left out), `from` a position, `tail` bytes, `follow`."""
         context.board.catch_up()
-        known = [node.name for node in context.board.nodes.values() if not node.is_flow]
+        doors = context.extra.get("doors")
+        pages = {key[2:] for key in doors.all() if key.startswith("f/")} if isinstance(doors, Doors) else set()
+        known = [node.name for node in context.board.nodes.values() if not node.is_flow or node.name in pages]
         wanted = request.query_params.getlist("component") or known
         for name in wanted:
             if name not in known:
-                return refusal(404, f"The app has no work {name!r}.")
+                return refusal(404, f"The app has no work, and no flow with a frontend, {name!r}.")
         if len(open_now) >= context.settings.streams:
             return refusal(503, f"There are {len(open_now)} open streams, which is as many as there may be.")
         begin = request.query_params.get("from") or request.headers.get("last-event-id", "")

@@ -3,6 +3,7 @@
 import { element } from "./components.js";
 
 const MOST = 5000; // lines that are kept
+const TAIL = 65536; // bytes of the past of each component
 
 export class Logs {
   constructor(whose, follow, search, lines, state) {
@@ -30,7 +31,8 @@ export class Logs {
   }
 
   choices() {
-    const names = [...this.state.places.keys()].sort();
+    const speaks = (node) => !("flows" in node) || Boolean(node.vars._layout?.target); // works, and flows with a frontend
+    const names = [...this.state.places.keys()].filter((name) => speaks(this.state.component(name))).sort();
     const said = names.join("\n");
     if (this.text === said) return;
     this.text = said;
@@ -43,11 +45,12 @@ export class Logs {
     this.close();
     this.lines.replaceChildren();
     const url = new URL("api/v1/logs", document.baseURI);
+    url.searchParams.set("tail", String(TAIL));
     if (this.whose.value) url.searchParams.set("component", this.whose.value);
     this.source = new EventSource(url);
     this.source.onmessage = (event) => this.add(event.data);
     this.source.onerror = () => {
-      if (this.source?.readyState === EventSource.CLOSED && !this.lines.childNodes.length) this.add(JSON.stringify({ text: "There is no log to be read here." }));
+      if (this.source?.readyState === EventSource.CLOSED && !this.lines.childNodes.length) this.add(JSON.stringify({ line: "There is no log to be read here." }));
     };
   }
 
@@ -58,10 +61,10 @@ export class Logs {
 
   add(data) {
     let said;
-    try { said = JSON.parse(data); } catch { said = { text: data }; }
-    const line = element("span", said.stream === "err" || said.stream === "stderr" ? "err" : "");
+    try { said = JSON.parse(data); } catch { said = { line: data }; }
+    const line = element("span", said.stream === "err" ? "err" : "");
     if (said.component && !this.whose.value) line.append(element("b", "", `${said.component}  `));
-    line.append(said.text ?? said.line ?? data);
+    line.append(said.line ?? data);
     line.hidden = !this.matches(line);
     this.lines.append(line);
     while (this.lines.childNodes.length > MOST) this.lines.firstChild.remove();
