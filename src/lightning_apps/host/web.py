@@ -10,6 +10,7 @@ import importlib
 import os
 import select
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ from . import entry
 from .run_folder import RunFolder, write_json
 
 USUAL = 7501
+TURN_TAKING = 0.0005  # seconds after which the flow's thread gets the interpreter from a busy web (Python's own: 0.005)
 UPLOADED, FILE_SERVER = "lit://uploaded_files", "file_server"
 FILE = "web.json"
 BACKLOG = 2048
@@ -171,7 +173,12 @@ class Web:
         self._service = service
         if self._closed:
             service.stop()
-        service.run(self._socket, lambda: None)
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(TURN_TAKING)
+        try:
+            service.run(self._socket, lambda: None)
+        finally:
+            sys.setswitchinterval(before)
 
     def _until_somebody_comes(self) -> None:
         poll = select.poll()

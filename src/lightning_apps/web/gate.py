@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketClose
 
 from .access import Access, Asking, Verdict, cookie_of, decide, scope_of_token, without_cookie
 
+KNOWN = 512
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>{head}
 <body><p>{text}</p></body></html>"""
@@ -28,8 +29,15 @@ class Gate:
 
     def __init__(self, app: ASGIApp, access: Access, root_path: str = "") -> None:
         self._app, self._access, self._root_path = app, access, root_path.rstrip("/")
+        self._known: dict[Any, str] = {}  # requests that were let in as they are, and what they may do
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        same = None if scope["query_string"] or self._root_path else _whole(scope)
+        allowed = self._known.get(same)
+        if allowed is not None:
+            scope.setdefault("state", {})["scope"] = allowed
+            await self._app(scope, receive, send)
+            return
         path = self._place(scope)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         shown = _shown(scope["query_string"])
@@ -40,9 +48,17 @@ class Gate:
         elif shown and _in_a_window(asking) and scope_of_token(self._access, shown):
             await self._remember(shown, scope, receive, send)
         else:
+            if same is not None and not headers.keys() & {"authorization", "cookie"}:
+                self._remember_that(same, verdict.scope)
             self._take_off(scope, headers, shown)
             scope.setdefault("state", {})["scope"] = verdict.scope
             await self._app(scope, receive, send)
+
+    def _remember_that(self, request: Any, allowed: str) -> None:
+        """Programs ask the same again and again, down to the last header."""
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        self._known[request] = allowed
 
     def _place(self, scope: Scope) -> str:
         """The path without the prefix; the scope has both."""
@@ -95,6 +111,11 @@ class Gate:
         where = self._root_path or "/"
         answer.set_cookie(self._access.cookie, token, path=where, httponly=True, samesite="strict", secure=secure)
         await answer(scope, receive, send)
+
+
+def _whole(scope: Scope) -> Any:
+    """All that a decision goes by."""
+    return scope["scheme"], scope.get("method", "GET"), scope["path"], tuple(scope["headers"])
 
 
 def _page(title: str, text: str, head: str = "") -> str:

@@ -12,8 +12,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ..base.settings import Settings
+from .limits import limited
 
 FAREWELL = 0.5  # seconds that answers under way have at the end
+CONNECTIONS = 4096  # besides streams
 KEEP_ALIVE = 30  # seconds that a connection may be idle
 MESSAGE = 16 << 20  # bytes of a WebSocket's message
 
@@ -46,11 +48,14 @@ class Server:
             ws_max_size=MESSAGE,
             ws_per_message_deflate=False,
             timeout_keep_alive=KEEP_ALIVE,
+            limit_concurrency=settings.streams + CONNECTIONS,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
         self._server = uvicorn.Server(config)
         config.load()
+        if config.http_protocol_class.__module__.endswith("httptools_impl"):  # h11 has a bound of its own
+            config.http_protocol_class = limited(config.http_protocol_class)
         self._server.lifespan = config.lifespan_class(config)
 
     async def serve(self, opened: Callable[[], None]) -> None:

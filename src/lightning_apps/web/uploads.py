@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from .answers import guarded, json_answer
-from .bodies import BadBody
+from .bodies import BadBody, in_time
 from .context import Context
 from .multipart import NotMultipart, Reader, boundary_of
 
@@ -77,12 +77,12 @@ async def save(request: Request, path: str, limit: int) -> None:
 async def _parts(request: Request) -> AsyncIterator[bytes]:
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/"):
-        async for part in request.stream():
+        async for part in in_time(request.stream()):
             yield part
         return
     try:
         reader = Reader(boundary_of(kind), FIELD)
-        async for part in request.stream():
+        async for part in in_time(request.stream()):
             yield reader.feed(part)
         reader.close()
     except NotMultipart as error:
