@@ -57,6 +57,24 @@ def test_finish_says_so_where_the_flow_just_never_stops() -> None:
         AppTest(Endless).finish()
 
 
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        (
+            lambda work: work.hold("no GPU is free"),
+            r"waits for a place: no GPU is free.*works\[\"train\"\]\.release\(\)",
+        ),
+        (lambda work: work.stall(), r"runs \(at its first attempt\).*works\[\"train\"\]\.go_on\(\)"),
+    ],
+)
+def test_finish_says_how_what_the_test_holds_back_may_go_on(how: Any, sentence: str) -> None:
+    app = AppTest(Training(start_with_flow=False))
+    how(app.works["train"])
+
+    with pytest.raises(AppWaits, match=sentence):
+        app.finish()
+
+
 def test_the_exception_of_a_failed_work_is_raised_once() -> None:
     app, error = AppTest(Training), ValueError("no data")
     app.works["train"].fail(error)

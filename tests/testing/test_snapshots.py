@@ -18,7 +18,14 @@ def played() -> AppTest:
 
 
 def test_the_state_is_what_it_was_the_last_time(snapshot: Any) -> None:
-    assert played().state == snapshot
+    state = played().state
+    del state["works"]["train"]["vars"]["_cloud_compute"]  # it has more fields with each version
+
+    assert state == snapshot
+
+
+def test_the_values_are_what_they_were_the_last_time(snapshot: Any) -> None:
+    assert played().values == snapshot
 
 
 def test_the_calls_are_what_they_were_the_last_time(snapshot: Any) -> None:

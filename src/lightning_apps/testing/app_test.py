@@ -9,14 +9,14 @@ from types import TracebackType
 from typing import Any
 
 from ..base import messages as m
-from ..base.errors import AppNeverRests, AppWaits, KitError, WorkFailed
+from ..base.errors import AppNeverRests, AppWaits, KitError
 from ..core.story import Story
-from ..model.flow import LightningFlow
 from .calls_told import CallMade, CallsMade
 from .clock import BEGIN, VirtualClock
 from .names import find, matches, meant
 from .origin import Origin
 from .played_host import Point
+from .reasons import failure_of, how_it_stands, what_it_waits_for
 from .scripts import Scripts
 from .stage import Chance, Stage
 from .terminal import Terminal
@@ -165,7 +165,7 @@ class AppTest:
                 return self.exit_code
             at = self.stage.host.coordinator.wake_at
             if at is None:
-                raise AppWaits(self._what_it_waits_for())
+                raise AppWaits(what_it_waits_for(self.stage))
             self._ring(at)
         raise AppNeverRests(
             f"The app has not ended by {self.now}, after {TIMERS} timers. Use `advance()` for an app that never ends."
@@ -252,6 +252,15 @@ class AppTest:
         return self.stage.host.app.state_vars
 
     @property
+    def values(self) -> dict[str, dict[str, Any]]:
+        """The attributes of every component by its full name, without what the framework keeps in the state: for snapshots."""
+        tree = self.stage.host.coordinator.tree
+        return {
+            name: {key: value for key, value in component._lit_vars().items() if key[0] != "_"}
+            for name, component in sorted(tree.items())
+        }
+
+    @property
     def exit_code(self) -> int | None:
         """None while the app runs."""
         exit = self.stage.host.exit
@@ -300,22 +309,7 @@ class AppTest:
 
     def waits_for(self, name: str) -> str:
         """How it stands with a work, as the end of a sentence."""
-        if self.exit_code is not None:
-            return f"the app has ended with exit code {self.exit_code}."
-        story = Story(name).follow(self.stage.journal.records())
-        return story.verdict(story.find(""), True, self.clock.wall())
-
-    def _what_it_waits_for(self) -> str:
-        waiting = [name for name, work in self.works.items() if work.is_running]
-        if not waiting:
-            flow: LightningFlow = self.root
-            return (
-                f"The app has nothing to do, and has not ended: no work runs, no timer is set, and the run of "
-                f"{type(flow).__name__} asks for nothing more. Let it call self.stop()."
-            )
-        told = " ".join(self.waits_for(name) for name in waiting)
-        how = f'works["{waiting[0].removeprefix("root.")}"]'
-        return f"The app waits for what the test plays. {told} End it with `{how}.finish(…)` or `.fail(…)`, or make it inline."
+        return how_it_stands(self.stage, name)
 
     def _raise_failure(self) -> None:
         """What ended the app, once."""
@@ -326,21 +320,7 @@ class AppTest:
         if exit.error is not None:
             raise exit.error
         if exit.work:
-            self._raise_failure_of(exit.work, exit.message)
-
-    def _raise_failure_of(self, name: str, message: str) -> None:
-        life = self.stage.host.coordinator.crew.lives.get(name)
-        latest = life.calls.latest if life is not None else None
-        failure = latest.failure if latest is not None else None
-        worker = self.stage.engine.latest.get(name)
-        raised = worker.raised if worker is not None else None
-        kind = failure.kind if failure is not None else type(raised).__name__
-        if raised is not None and type(raised).__name__ == kind and not isinstance(raised, SystemExit):
-            raise raised
-        text = (
-            failure.message if failure is not None else life.bare[-1].message if life and life.bare else ""
-        ) or message
-        raise WorkFailed(f"{name} failed, which ended the app: {text.strip()}") from raised
+            raise failure_of(self.stage, exit.work, exit.message)
 
 
 __all__ = ["AppTest"]

@@ -14,7 +14,7 @@ from ..base.errors import InvariantBroken, KitError
 from .app_test import AppTest
 from .judged import Broken, Invariant, Judge, Play, difference, public
 from .names import meant
-from .played_host import PERFORMED, HostDied
+from .played_host import BEFORE, PERFORMED, RECORDED, HostDied
 
 HOST, MACHINE, WORKS = "host", "machine", "works"
 FEW, MANY = 100, 5  # turns more, and times as many, that an app may take with deaths
@@ -224,13 +224,16 @@ class Search:
 
 
 def _singles(points: dict[int, Point], who: Collection[str]) -> Iterator[Death]:
+    """Every death that makes a difference: works do nothing between two effects, and none of these survives its machine."""
+    killed = set()
     for number, point in points.items():
         if HOST in who:
             yield Death(HOST, number)
-        if MACHINE in who:
+        if MACHINE in who and point.where in (BEFORE, RECORDED):
             yield Death(MACHINE, number)
-        if WORKS in who:
-            for name in point.running:
+        for name in point.running if WORKS in who else ():
+            if (name, point.turn) not in killed:
+                killed.add((name, point.turn))
                 yield Death(name, number)
 
 

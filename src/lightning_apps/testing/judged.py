@@ -52,7 +52,7 @@ class Judge:
             )
         self._source, self._play, self._invariant = source, play or AppTest.finish, invariant
         self._options = {"inline": play is None, **options}
-        self.name = getattr(source, "__name__", None) or repr(source)
+        self.name = getattr(source, "__name__", None) or repr(str(source))
 
     def run(
         self, expects_failures: bool = False, began: Callable[[AppTest], None] | None = None, **how: Any
