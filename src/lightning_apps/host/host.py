@@ -18,7 +18,6 @@ from ..base.encoding import decode, encode
 from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
-from ..base.registry import registry
 from ..base.settings import Settings, colour_wanted, export, runtime_dir, withdraw
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
@@ -29,9 +28,6 @@ from ..model.binding import UNBOUND, free_port
 from ..model.work import LightningWork
 from ..ports import Clock, Engine, Journal, Placement, Survey
 from ..storage.journal import SqliteJournal
-from ..storage.names import Names
-from ..storage.shelf_of_values import ValueShelf
-from ..storage.store import Store
 from ..wire import tls
 from ..wire.codec import load_from_worker
 from ..wire.hub import Hub
@@ -45,6 +41,7 @@ from .main_file import app_file, surroundings
 from .offers import offered
 from .provenance import Provenance
 from .run_folder import RunFolder
+from .sharing import Sharing
 from .showing import Showing, Surroundings
 from .slow import SlowTurns
 from .web import Web
@@ -109,9 +106,7 @@ class Host:
         self.app, self.settings, self.engine, self.folder = app, settings, engine, folder
         self.clock = clock or SystemClock()
         folder.lock()
-        store = Store(folder.objects, durable=settings.durability == "fsync")
-        store.tidy()
-        registry.shelf = ValueShelf(store, settings.reference_above)
+        self.sharing = Sharing(settings, folder)
         self.journal = journal or open_journal(settings, engine, folder)
         self.recorder = Recorder(self.journal, self.clock.monotonic)
         self.generation = next_generation(self.journal)
@@ -428,7 +423,7 @@ class Host:
             env={**surroundings(file), **self._own_app(effect.work)},
             out=out,
             err=err,
-            files=self.folder.files,
+            **self.sharing.told(effect.place),
             reference_above=self.settings.reference_above,
             pickled=pickled,
             cpus=needs.cpus or None,
@@ -453,7 +448,7 @@ class Host:
     def _stop(self, effect: m.Stop) -> None:
         self.engine.stop(effect.place, self.settings.grace)
         if effect.delete:
-            Names(self.folder.names).forget(effect.place.rpartition("@")[0])
+            self.sharing.forget(effect.place.rpartition("@")[0])
 
     def _reply(self, effect: m.Reply) -> None:
         if self.web is None or not self.web.answer(effect):
@@ -584,7 +579,7 @@ class Host:
         coordinator = getattr(self, "coordinator", None)
         if coordinator is not None:
             coordinator.finish(self.clock.wall())
-        registry.shelf = None
+        self.sharing.close()
 
 
 PERFORM: dict[type, Callable[[Host, Any], None]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -70,14 +71,7 @@ class Names:
 
     def above(self, work: str, path: str) -> tuple[Entry, str] | None:
         """The folder handed over that a path is in, and the path from there."""
-        head, below = path, ""
-        while (parent := os.path.dirname(head)) != head:
-            below = os.path.join(os.path.basename(head), below) if below else os.path.basename(head)
-            head = parent
-            entry = self.get(work, head or ".")
-            if entry is not None and entry.kind == TREE:
-                return entry, below
-        return None
+        return above(self.get, work, path)
 
     def remove(self, work: str, name: str) -> None:
         """Forget it."""
@@ -102,6 +96,18 @@ class Names:
         names = os.listdir(folder) if os.path.isdir(folder) else []
         found = [_read(os.path.join(folder, name)) for name in names if not name.startswith(".")]
         return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.name)
+
+
+def above(get: Callable[[str, str], Entry | None], work: str, path: str) -> tuple[Entry, str] | None:
+    """The folder handed over that a path is in, and the path from there."""
+    head, below = path, ""
+    while (parent := os.path.dirname(head)) != head:
+        below = os.path.join(os.path.basename(head), below) if below else os.path.basename(head)
+        head = parent
+        entry = get(work, head or ".")
+        if entry is not None and entry.kind == TREE:
+            return entry, below
+    return None
 
 
 def shown(path: str) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ..base.errors import NotFound, OutsideFolder, StorageError
-from .copying import Progress, _silent, fresh, write_all
-from .hashing import name_of
+from .copying import Progress, _silent, chunks, fresh, write_all
+from .hashing import Digest, name_of
 from .store import Store, identity
 
 PACKED = 128 << 10  # bytes up to which files go together
@@ -277,6 +277,19 @@ def write_item(store: Store, item: Item, path: str, progress: Progress = _silent
     with fresh(path, mode=item.mode | 0o600) as new:
         write_all(new.descriptor, Packs(store, what).piece(item))
     progress(item.size)
+
+
+def is_item(store: Store, item: Item, path: str) -> bool:
+    """Whether a file holds what an item of a tree does."""
+    if item.kind not in (FILE, PIECE) or os.path.getsize(path) != item.size:
+        return False
+    with open(path, "rb") as file:
+        if item.kind == PIECE:
+            return Packs(store, path).piece(item) == file.read()
+        digest = Digest(item.content, threads=True)
+        for chunk in chunks(file.fileno()):
+            digest.update(chunk)
+    return digest.name == item.content
 
 
 def _write_piece(path: str, data: memoryview, mode: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ..base.encoding import registry
 from ..base.traces import user_traceback
 from ..model.work import LightningWork
+from ..ports import Placement
 
 
 class Does(Protocol):
@@ -41,21 +42,21 @@ class Baggage:
 
     Args:
         work: whose.
-        folder: of what the works of its run hand over; "" if there is none.
+        order: says where what the works of its run hand over is; None if there is no such place.
     """
 
-    def __init__(self, work: LightningWork, folder: str = "") -> None:
-        self._work, self._folder = work, folder
+    def __init__(self, work: LightningWork, order: Placement | None = None) -> None:
+        self._work, self._order = work, order if order is not None and order.files else None
         self._does: Does | None = None
 
     @property
     def _carried(self) -> bool:
         """Whether any value with a file can be there: their types are registered by who imports them."""
-        return bool(self._folder) and registry.adopting
+        return self._order is not None and registry.adopting
 
     def _files(self) -> Does:
         if self._does is None:
-            does: Does = import_module(".files", __package__).files_in(self._work, self._folder, machine())
+            does: Does = import_module(".files", __package__).files_in(self._work, self._order, machine())
             self._does = does
         return self._does
 
@@ -92,7 +93,7 @@ class Baggage:
 
     def keep_value(self, payload: Any) -> None:
         """Keep a payload's value as it is now."""
-        if self._folder:
+        if self._order is not None:
             self._files().keep_value(payload)
 
     def has_value(self, payload: Any) -> bool:

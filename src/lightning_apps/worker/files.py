@@ -14,19 +14,25 @@ from typing import Any
 from ..base.errors import NotFound, StorageError
 from ..base.messages import SET
 from ..model.work import LightningWork
+from ..ports import Placement
 from ..storage import names as n
 from ..storage import trees
 from ..storage.copying import chunks
 from ..storage.drive import Drive
+from ..storage.elsewhere import NamesElsewhere
+from ..storage.exchange import Exchange
+from ..storage.fetching import Fetcher
 from ..storage.folders import _storage_root_dir
 from ..storage.hashing import Digest
 from ..storage.names import Entry, Names
 from ..storage.path import Path
 from ..storage.payload import NOTHING, _BasePayload
 from ..storage.progress import Progress
+from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store, identity
 
 Say = Callable[[str], None]
+NEVER = 1 << 62  # bytes
 CARRIERS = (Path, _BasePayload, Drive)
 
 
@@ -47,7 +53,13 @@ class Files:
     """
 
     def __init__(
-        self, work: LightningWork, store: Store, names: Names, private: str, machine: str, say: Say = on_stderr
+        self,
+        work: LightningWork,
+        store: Store,
+        names: Names | NamesElsewhere,
+        private: str,
+        machine: str,
+        say: Say = on_stderr,
     ) -> None:
         self._work, self._store, self._names = work, store, names
         self._private, self._machine, self._say = private, machine, say
@@ -134,7 +146,8 @@ class Files:
     def _is_there(self, here: str, entry: Entry, below: str) -> bool:
         """Whether it is what was handed over; a folder, and what is in one, is used on its machine as it is there."""
         if entry.kind == n.TREE:
-            return os.path.lexists(here) and (entry.machine == self._machine or here in self._known)
+            known = entry.machine == self._machine or here in self._known
+            return os.path.lexists(here) and (known or (bool(below) and self._is_item(here, entry, below)))
         try:
             stat = os.stat(here)
         except OSError:
@@ -148,6 +161,11 @@ class Files:
         if stat.st_size != entry.size or not os.path.isfile(here):
             return False
         return self._content_of(here, mark, entry.content) == entry.content
+
+    def _is_item(self, here: str, entry: Entry, below: str) -> bool:
+        """Whether a file is that of a folder handed over on another machine."""
+        item = trees.load(self._store, entry.content).find(below)
+        return item is not None and os.path.isfile(here) and trees.is_item(self._store, item, here)
 
     def _content_of(self, here: str, mark: list[int], like: str) -> str:
         known = self._known.get(here)
@@ -319,7 +337,28 @@ def content_of(path: str, like: str) -> str:
     return digest.name
 
 
-def files_in(work: LightningWork, folder: str, machine: str) -> Files:
-    """The files of a work of the run whose folder of files this is."""
+def files_in(work: LightningWork, order: Placement, machine: str) -> Files:
+    """The files of a work: in the run's folder where its process sees that, else in one of its own, with an exchange."""
+    folder = order.files
     private = os.path.join(folder, "beside", work.name.replace(os.sep, "_"))
-    return Files(work, Store(os.path.join(folder, "objects")), Names(os.path.join(folder, "names")), private, machine)
+    if not order.exchange:
+        return Files(work, store_of(order), Names(os.path.join(folder, "names")), private, machine)
+    store = store_of(order)
+    own = Exchange(store, order.exchange_token)
+    names = NamesElsewhere(order.exchange, order.exchange_token, own.address)
+    return Files(work, store, names, private, f"{machine} {folder}")
+
+
+def store_of(order: Placement) -> Store:
+    """The content that a worker has, and where it gets what it has not."""
+    store = Store(os.path.join(order.files, "objects"))
+    if order.exchange:
+        names = NamesElsewhere(order.exchange, order.exchange_token)
+        fetcher = Fetcher(store, order.exchange_token)
+        store.fetch = lambda name: fetcher.fetch(name, names.homes(name))
+    return store
+
+
+def shelf_of(order: Placement) -> ValueShelf:
+    """Big values: by reference where the run's folder is seen; elsewhere what comes is fetched, and what goes goes by itself."""
+    return ValueShelf(store_of(order), NEVER if order.exchange else order.reference_above)

@@ -14,12 +14,11 @@ from ..base.errors import WorkStopped
 from ..base.registry import registry
 from ..model.work import LightningWork
 from ..ports import Placement
-from ..storage.shelf_of_values import ValueShelf
-from ..storage.store import Store
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
 from .baggage import Baggage
+from .files import shelf_of
 from .packing import twin, unpacked
 from .session import Session
 
@@ -33,8 +32,7 @@ def main(order: Placement, component: LightningWork | None) -> NoReturn:
         component: the work from the tree that this process's own execution of the app file built, if it is there.
     """
     if order.files:
-        store = Store(os.path.join(order.files, "objects"))
-        registry.shelf = ValueShelf(store, order.reference_above)
+        registry.shelf = shelf_of(order)
     worker = Worker(order, receive(order, component))
     try:
         worker.serve()
@@ -85,7 +83,7 @@ class Worker:
         self.order = order
         work._lit_name = order.work
         self.pump = Pump()
-        self.session = Session(work, self._send, self.pump.alarm, files=Baggage(work, order.files))
+        self.session = Session(work, self._send, self.pump.alarm, files=Baggage(work, order))
         self.link = Link(dial(order.address), self.pump, self._on_frame, self._on_end)
         self.former: Any = None
         self._pause = REDIAL

@@ -1,0 +1,263 @@
+"""Hands content to whoever knows the run's token and asks for it by its hash, and keeps the table of names for works on other machines.
+
+A server of threads, one a connection; bytes go from the disk to the socket without passing through this process's memory where
+the connection is not encrypted.  Both sides show that they know the token (HMAC-SHA256, RFC 2104, over two numbers used once)
+before anything is said; what is asked for is known by its hash, so a wrong answer is noticed.  Knows nothing of works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..base.errors import ProtocolError, StorageError
+from .names import Entry, Names
+from .store import Store
+
+HEAD = struct.Struct(">I")
+LIMIT = 1 << 24  # bytes of a question or answer that is not content
+PATIENCE = 30.0  # seconds for whoever is on the other side to go on
+CALLERS = 64  # at once
+NONCE = 16
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def seal(token: bytes, side: bytes, *nonces: bytes) -> bytes:
+    """Shows that this side knows the token, in this conversation."""
+    return hmac.digest(token, side + b"".join(nonces), "sha256")
+
+
+def send(sock: socket.socket, value: Any) -> None:
+    """One question or answer."""
+    data = _encode(value)
+    sock.sendall(HEAD.pack(len(data)) + data)
+
+
+def receive(sock: socket.socket) -> Any:
+    """One question or answer.
+
+    Raises:
+        ProtocolError: the other side hung up, or said something impossible.
+    """
+    (size,) = HEAD.unpack(exactly(sock, HEAD.size))
+    if size > LIMIT:
+        raise ProtocolError(f"A message of {size} bytes is more than the {LIMIT} that are taken.")
+    try:
+        return _decode(exactly(sock, size))
+    except msgspec.DecodeError as error:
+        raise ProtocolError(f"Something that is no message came in: {error}.") from None
+
+
+def exactly(sock: socket.socket, size: int) -> bytes:
+    """So many bytes.
+
+    Raises:
+        ProtocolError: the other side hung up before.
+    """
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        count = sock.recv_into(view)
+        if not count:
+            raise ProtocolError("The other side hung up.")
+        view = view[count:]
+    return bytes(data)
+
+
+class Exchange:
+    """Listens until closed.
+
+    Args:
+        store: what is handed out.
+        token: whoever knows it may ask.
+        names: the table, where this is the run's own; None in a work's process.
+        host: address to listen on, and `port`; 0 picks one.
+        tls: of this side, where the connection is to be encrypted.
+        announced: told of each entry that comes in, with the addresses of who has its content.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        token: bytes,
+        names: Names | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        announced: Callable[[str, Entry], None] | None = None,
+    ) -> None:
+        if len(token) < NONCE:
+            raise StorageError("An exchange needs a token of 16 bytes or more.")
+        self._store, self._token, self._names, self._tls = store, token, names, tls
+        self._announced = announced
+        self._server = socket.create_server((host, port))
+        self.address = f"{host}:{self._server.getsockname()[1]}"
+        self._callers: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, name="exchange", daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                sock, _ = self._server.accept()
+            except OSError:
+                return
+            with self._lock:
+                full = len(self._callers) >= CALLERS
+                if not full:
+                    self._callers.add(sock)
+            if full:
+                sock.close()
+                continue
+            threading.Thread(target=self._serve, args=(sock,), name="exchange", daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        plain = sock
+        try:
+            sock.settimeout(PATIENCE)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+            if self._knows_us(sock):
+                while True:
+                    self._answer(sock, receive(sock))
+        except (OSError, ProtocolError):
+            """It hung up, or is not worth an answer."""
+        finally:
+            with self._lock:
+                self._callers.discard(plain)
+            sock.close()
+
+    def _knows_us(self, sock: socket.socket) -> bool:
+        """Whether the caller knows the token; it has learned that we do as well, then."""
+        ours = os.urandom(NONCE)
+        sock.sendall(ours)
+        theirs = exactly(sock, NONCE)
+        if not hmac.compare_digest(exactly(sock, 32), seal(self._token, b"ask", ours, theirs)):
+            return False
+        sock.sendall(seal(self._token, b"answer", theirs, ours))
+        return True
+
+    def _answer(self, sock: socket.socket, question: Any) -> None:
+        try:
+            kind, *rest = question
+            if kind == "read":
+                self._send_content(sock, *rest)
+            else:
+                send(sock, ["ok", self._told(kind, rest)])
+        except (StorageError, ValueError, TypeError, LookupError, msgspec.ValidationError) as error:
+            send(sock, ["error", str(error)])
+
+    def _told(self, kind: str, rest: list[Any]) -> Any:
+        if kind == "size":
+            path = self._store.path(rest[0])
+            return os.path.getsize(path) if os.path.exists(path) else None
+        if self._names is None:
+            raise StorageError("This is not where the names of the run are.")
+        if kind == "get":
+            return self._names.get(rest[0], rest[1])
+        if kind == "put":
+            entry = msgspec.convert(rest[1], Entry)
+            self._names.put(str(rest[0]), entry)
+            if self._announced is not None:
+                self._announced(str(rest[0]), entry)
+            return None
+        if kind == "all":
+            return self._names.all(rest[0])
+        if kind == "homes":
+            return self._homes(rest[0])
+        raise StorageError(f"Nobody here knows what {kind!r} means.")
+
+    def _homes(self, content: str) -> list[str]:
+        """Whoever has handed this over, then all who have handed anything over: it may be part of a folder."""
+        assert self._names is not None
+        entries = [entry for work in self._names.works() for entry in self._names.all(work) if entry.homes]
+        entries.sort(key=lambda entry: (entry.content != content, -entry.at))
+        return list(dict.fromkeys(home for entry in entries for home in entry.homes))
+
+    def _send_content(self, sock: socket.socket, name: str, start: int, size: int) -> None:
+        with open(self._store.path(name), "rb") as file:
+            size = max(0, min(size, os.fstat(file.fileno()).st_size - start))
+            send(sock, ["ok", size])
+            if size:
+                sock.sendfile(file, start, size)
+
+    def close(self) -> None:
+        """Nobody is answered any more."""
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        with self._lock:
+            callers = list(self._callers)
+        for sock in callers:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class Caller:
+    """One connection to an exchange.
+
+    Args:
+        address: "host:port".
+        token: of the run.
+        tls: of this side, where the connection is encrypted.
+
+    Raises:
+        ProtocolError: whoever answers does not know the token.
+        OSError: nobody answers.
+    """
+
+    def __init__(
+        self, address: str, token: bytes, tls: ssl.SSLContext | None = None, timeout: float = PATIENCE
+    ) -> None:
+        host, _, port = address.rpartition(":")
+        self._sock = socket.create_connection((host, int(port)), timeout)
+        try:
+            if tls is not None:
+                self._sock = tls.wrap_socket(self._sock, server_hostname=host)
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            theirs, ours = exactly(self._sock, NONCE), os.urandom(NONCE)
+            self._sock.sendall(ours + seal(token, b"ask", theirs, ours))
+            if not hmac.compare_digest(exactly(self._sock, 32), seal(token, b"answer", ours, theirs)):
+                raise ProtocolError(f"Whoever answers at {address} does not know the token of this run.")
+        except BaseException:
+            self._sock.close()
+            raise
+
+    def ask(self, *question: Any) -> Any:
+        """What it answers.
+
+        Raises:
+            StorageError: it could not do what was asked.
+        """
+        send(self._sock, question)
+        state, value = receive(self._sock)
+        if state != "ok":
+            raise StorageError(str(value))
+        return value
+
+    def read_into(self, name: str, start: int, view: memoryview) -> int:
+        """Fill a buffer with content from a place in it; how many bytes came."""
+        size: int = self.ask("read", name, start, len(view))
+        rest = view[:size]
+        while rest:
+            count = self._sock.recv_into(rest)
+            if not count:
+                raise ProtocolError("The other side hung up.")
+            rest = rest[count:]
+        return size
+
+    def close(self) -> None:
+        """Hang up."""
+        self._sock.close()

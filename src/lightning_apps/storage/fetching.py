@@ -1,0 +1,207 @@
+"""Brings content here from whoever has it, in parallel pieces; what broke off, even by a kill, is gone on with.
+
+Knows addresses and hashes; not which work wants it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from ..base.errors import LightningError, Unreachable
+from .copying import Progress, _silent, chunks
+from .exchange import Caller
+from .hashing import Digest
+from .store import Store
+
+PIECE = 4 << 20
+CONNECTIONS = 4
+TRIES = 5  # of a connection that breaks, in a row and without a piece in between
+PAUSE = 0.1  # seconds before the second try; doubled each time
+
+
+class Partial:
+    """A file that is being filled, and beside it which pieces it has already."""
+
+    def __init__(self, path: str, size: int) -> None:
+        self._path, self.size = path, size
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._done = os.open(f"{path}.done", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Only one process fills it."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(self.descriptor)
+            os.close(self._done)
+
+    def missing(self) -> list[int]:
+        """The pieces that are not here."""
+        if os.fstat(self.descriptor).st_size != self.size:
+            os.ftruncate(self._done, 0)
+            os.ftruncate(self.descriptor, self.size)
+        noted = os.pread(self._done, os.fstat(self._done).st_size, 0)
+        have = {int.from_bytes(noted[at : at + 4], "big") for at in range(0, len(noted) - 3, 4)}
+        return [piece for piece in range(-(-self.size // PIECE)) if piece not in have]
+
+    def put(self, piece: int, data: memoryview) -> None:
+        """It has come: first its bytes, then the note that says so."""
+        at = piece * PIECE
+        while data:
+            count = os.pwrite(self.descriptor, data, at)
+            data, at = data[count:], at + count
+        with self.lock:
+            os.write(self._done, piece.to_bytes(4, "big"))
+
+    def forget(self) -> None:
+        """It is of no use."""
+        for path in (self._path, f"{self._path}.done"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+class Fetcher:
+    """Fetches for one store.
+
+    Args:
+        store: where content comes to.
+        token: of the run.
+        tls: of this side, where connections are encrypted.
+        sleep: waits between tries.
+    """
+
+    def __init__(
+        self, store: Store, token: bytes, tls: ssl.SSLContext | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._store, self._token, self._tls, self._sleep = store, token, tls, sleep
+
+    def fetch(self, name: str, homes: Sequence[str], progress: Progress = _silent) -> bool:
+        """Bring content from any of these addresses; False if none of them has it.
+
+        Raises:
+            Unreachable: those that may have it do not answer.
+        """
+        having, silent = self._who_has(name, homes)
+        for size, address in having:
+            if self._bring(name, size, [address], progress):
+                return True
+        if silent and not having:
+            raise Unreachable(
+                f"Content {name} may be at {', '.join(silent)}, which does not answer: {next(iter(silent.values()))}."
+            )
+        return False
+
+    def _who_has(self, name: str, homes: Sequence[str]) -> tuple[list[tuple[int, str]], dict[str, str]]:
+        having, silent = [], {}
+        for address in dict.fromkeys(homes):
+            try:
+                size = self._patiently(address, lambda caller: caller.ask("size", name))
+            except (OSError, LightningError) as error:
+                silent[address] = str(error).rstrip(".")
+                continue
+            if size is not None:
+                having.append((int(size), address))
+        return having, silent
+
+    def _patiently(self, address: str, do: Callable[[Caller], int | None]) -> int | None:
+        pause = PAUSE
+        for left in reversed(range(TRIES)):
+            try:
+                with contextlib.closing(Caller(address, self._token, self._tls)) as caller:
+                    return do(caller)
+            except OSError:
+                if not left:
+                    raise
+            self._sleep(pause)
+            pause *= 2
+        raise AssertionError("unreachable")
+
+    def _bring(self, name: str, size: int, addresses: list[str], progress: Progress) -> bool:
+        """Whether it is here now, and is what its name says."""
+        folder = os.path.join(self._store.folder, "incoming")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        partial = Partial(os.path.join(folder, name), size)
+        with partial.alone():
+            if self._store.has(name):
+                partial.forget()
+                return True  # another process has brought it meanwhile
+            missing = partial.missing()
+            progress(size - sum(min(PIECE, size - piece * PIECE) for piece in missing))
+            self._fill(name, partial, missing, addresses, progress)
+            right = _name_of(partial.descriptor, name) == name
+            if right:
+                os.fchmod(partial.descriptor, 0o400)
+                os.makedirs(os.path.dirname(self._store.path(name)), mode=0o700, exist_ok=True)
+                os.rename(os.path.join(folder, name), self._store.path(name))
+            partial.forget()
+        return right
+
+    def _fill(self, name: str, partial: Partial, missing: list[int], addresses: list[str], progress: Progress) -> None:
+        """Every piece, on a few connections at once."""
+        todo, failed = list(reversed(missing)), list[BaseException]()
+
+        def work(number: int) -> None:
+            try:
+                self._take_pieces(name, partial, todo, addresses[number % len(addresses)], progress)
+            except (OSError, LightningError) as error:
+                failed.append(error)
+
+        count = max(1, min(CONNECTIONS, len(missing)))
+        threads = [threading.Thread(target=work, args=(n,), name="fetch", daemon=True) for n in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if todo or (failed and partial.missing()):
+            reason = str(failed[0]).rstrip(".") if failed else "it went away"
+            raise Unreachable(
+                f"Content {name} could not be brought from {', '.join(addresses)}: {reason}. What has come is kept, and gone on with."
+            ) from (failed[0] if failed else None)
+
+    def _take_pieces(self, name: str, partial: Partial, todo: list[int], address: str, progress: Progress) -> None:
+        buffer, tries, caller = memoryview(bytearray(PIECE)), 0, None
+        try:
+            while True:
+                with partial.lock:
+                    if not todo:
+                        return
+                    piece = todo.pop()
+                try:
+                    caller = caller or Caller(address, self._token, self._tls)
+                    view = buffer[: min(PIECE, partial.size - piece * PIECE)]
+                    if caller.read_into(name, piece * PIECE, view) != len(view):
+                        raise Unreachable(f"{address} has less of it than it said")
+                except (OSError, LightningError):
+                    with partial.lock:
+                        todo.append(piece)
+                    tries += 1
+                    if tries >= TRIES:
+                        raise
+                    if caller is not None:
+                        caller.close()
+                    caller = None
+                    self._sleep(PAUSE * 2**tries)
+                    continue
+                tries = 0
+                partial.put(piece, view)
+                with partial.lock:
+                    progress(len(view))
+        finally:
+            if caller is not None:
+                caller.close()
+
+
+def _name_of(descriptor: int, like: str) -> str:
+    digest = Digest(like, threads=True)
+    for chunk in chunks(descriptor):
+        digest.update(chunk)
+    return digest.name
