@@ -278,6 +278,39 @@ def test_a_work_can_be_killed_and_restarted() -> None:
     assert len(set(app.pids)) == 2
 
 
+def test_a_request_is_made_as_a_page_would() -> None:
+    class Page(L.LightningFlow):
+        def __init__(self) -> None:
+            super().__init__()
+            self.clicks, self.seen, self.things = 0, 0, [1]
+            self.work = EmptyWork()
+            self.more = L.structures.List(Counts())
+
+        def run(self) -> None:
+            self.seen = self.clicks
+
+    def click(state: Any, times: int, *, item: int) -> None:
+        state.clicks += times
+        state.things.append(item)
+        state.more["0"].counter = 7
+
+    class Clicks(LightningTestApp):
+        def on_after_run_once(self) -> Any:
+            if not self.root.seen:
+                self.make_request(click, 3, item=2)
+                return None
+            return True
+
+    app = Clicks(Page())
+    MultiProcessRuntime(app, start_server=False).dispatch()
+
+    assert app.root.seen >= 3
+    assert app.root.things[:2] == [1, 2]
+    assert app.root.more[0].counter == 7
+    with pytest.raises(WrongPlace, match="while the app runs"):
+        app.make_request(click, 3, item=2)
+
+
 def test_only_works_of_a_running_app_can_be_killed() -> None:
     class Asks(LightningTestApp):
         said: Any = None

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..base.errors import WorkFailed, WrongPlace
-from ..base.messages import Asked
+from ..base.messages import Asked, Edit, Edited
 from ..base.status import AppStage, WorkStatus
+from ..client.state import AppState
+from ..client.tree import at, place_of_name
 from ..host.dispatch import run_app
 from ..model.app import LightningApp
 from ..model.binding import Unbound
@@ -66,6 +68,21 @@ class LightningTestApp(LightningApp):
             return after  # type: ignore[no-any-return]
         return done or self.stage in (AppStage.STOPPING, AppStage.FAILED)
 
+    def make_request(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call `fn(state, *args, **kwargs)` as a page would: what it assigns to the `AppState`, the flow sees in its next turn.
+
+        Raises:
+            WrongPlace: (RuntimeError) the app does not run.
+        """
+        if self._turn is None:
+            raise WrongPlace("Requests are made while the app runs, in the hooks around its turns.")
+        before, after = self.state_vars, self.state_vars
+        state = AppState(state=after)
+        fn(state, *args, **kwargs)
+        state.send_delta()
+        edits = tuple(_edits(self._runtime.coordinator.tree, before, after))
+        self._runtime.pump.put(Edited("request of a test", edits))
+
     def kill_work(self, work_name: str, sleep_time: int = 1) -> None:
         """Send SIGTERM to the process of a work.
 
@@ -99,6 +116,16 @@ class LightningTestApp(LightningApp):
 
 def _listed(names: Sequence[str] | dict[str, Any]) -> str:
     return ", ".join(sorted(names)) or "none"
+
+
+def _edits(components: Iterable[str], before: dict[str, Any], after: dict[str, Any]) -> Iterator[Edit]:
+    for component in components:
+        place = place_of_name(before, component)
+        if place is not None:
+            former = at(before, place)["vars"]
+            for attribute, value in at(after, place)["vars"].items():
+                if value != former[attribute]:
+                    yield Edit(component, (attribute,), "replace", value)
 
 
 class OneCall(LightningFlow):
