@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from ..base.messages import Edit
 from ..base.status import AppStage
 from ..core.edits import OPERATIONS
 from . import delta
-from .answers import guarded, json_answer, refusal
+from .answers import Handler, guarded, json_answer, refusal
 from .board import Board
 from .bodies import BadBody, read_json
 from .context import Context
@@ -29,11 +30,9 @@ FRESH = (b"cache-control", b"no-cache")
 def routes(context: Context) -> list[BaseRoute]:
     """`/api/v1/state`, `/api/v1/state/{component}` and `/api/v1/delta`."""
     writes, guard = Writes(context), guarded(context.log, context.debug)
-    served = writes.served
+    served, changes = writes.served, {"POST": guard(writes.post), "PATCH": guard(writes.patch)}
     return [
-        Route("/api/v1/state", State(context.board, served), methods=["GET"]),
-        Route("/api/v1/state", guard(writes.post), methods=["POST"]),
-        Route("/api/v1/state", guard(writes.patch), methods=["PATCH"]),
+        Route("/api/v1/state", State(context.board, served, changes), methods=["GET", "POST", "PATCH"]),
         Route("/api/v1/delta", guard(writes.delta), methods=["POST"]),
         Route("/api/v1/state/{component}", guard(writes.component), methods=["GET"]),
     ]
@@ -42,11 +41,19 @@ def routes(context: Context) -> list[BaseRoute]:
 class State:
     """The whole state: without a framework's help, as it is asked for often."""
 
-    def __init__(self, board: Board, served: Served) -> None:
-        self._board, self._served = board, served
+    def __init__(self, board: Board, served: Served, changes: Mapping[str, Handler]) -> None:
+        self._board, self._served, self._changes = board, served, changes
         self._tag, self._headers = "", [CONTENT]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        change = self._changes.get(scope["method"])
+        if change is not None:
+            answer = await change(Request(scope, receive))
+            await answer(scope, receive, send)
+        else:
+            await self._show(scope, send)
+
+    async def _show(self, scope: Scope, send: Send) -> None:
         board = self._board
         board.catch_up()
         body = board.state()
@@ -102,7 +109,7 @@ class Writes:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise CannotEdit('An operation of a JSON Patch is an object with "op", "path" and, mostly, "value".')
         op = operation.get("op")
-        if op not in OPERATIONS or op == "put":
+        if not isinstance(op, str) or op not in OPERATIONS or op == "put":
             raise CannotEdit(f"{op!r} is no operation of a JSON Patch: add, replace, remove, test, copy and move are.")
         component, path = place_of(tokens_of(operation["path"]), self._board.nodes)
         if op in ("copy", "move"):
