@@ -143,6 +143,11 @@ def test_everybody_dies_at_every_point() -> None:
 
 
 @pytest.mark.slow
+def test_hosts_are_resumed_from_snapshots_and_what_follows_them() -> None:
+    explore(Everything, who=["host", "machine"], crashes="every-turn", snapshots=7)
+
+
+@pytest.mark.slow
 def test_three_die_one_after_the_other() -> None:
     explore(Everything, who=["host", "machine"], crashes="every-turn", deaths=3, runs=150)
 

@@ -85,3 +85,28 @@ def test_an_app_given_as_an_object_cannot_be_resumed_and_the_sentence_says_what_
 
     with pytest.raises(KitError, match=r"`AppTest\(Training\)`"):
         app.crash()
+
+
+def test_a_host_may_be_resumed_from_a_snapshot_and_the_records_after_it() -> None:
+    app = AppTest(Training, _snapshots=2).settle()
+    app.ask("add_user", "ada")
+    kept, after = app.stage.journal.load()
+    assert kept is not None and len(after) < len(app.stage.journal.data)
+
+    app.crash()
+    app.works["train"].finish(7)
+
+    assert app.finish() == 0 and app.root.users == [["ada", False]]
+
+
+def test_a_request_may_end_the_app() -> None:
+    app = AppTest(Ending).settle()
+
+    assert app.ask("end") is None
+
+    assert app.exit_code == 0 and app.works["train"].stage == "stopped"
+
+
+class Ending(Training):
+    def end(self) -> None:
+        self.stop()

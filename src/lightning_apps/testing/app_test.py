@@ -61,6 +61,7 @@ class AppTest:
         argv: Sequence[str] = (),
         clock: VirtualClock | None = None,
         _echo: bool = True,
+        _snapshots: int = 0,
         _point: Point | None = None,
         _chance: Chance | None = None,
         _turned: Callable[[AppTest], None] | None = None,
@@ -80,6 +81,7 @@ class AppTest:
             point=_point,
             chance=_chance,
             turned=None if _turned is None else lambda: _turned(self),
+            snapshots=_snapshots,
         )
         self.works = PlayedWorks(self)
         if _began is not None:

@@ -95,6 +95,7 @@ def explore(
     deaths: int = 1,
     runs: int = 500,
     seed: int = 0,
+    snapshots: int = 0,
     replay: str = "",
     **options: Any,
 ) -> Explored:
@@ -113,6 +114,7 @@ def explore(
         deaths: how many there are in one run at most.  Single ones are tried at every point, sequences at random.
         runs: with more than one death: how many sequences are tried.
         seed: of those.
+        snapshots: records between two snapshots; a host is resumed from the last one and the records after it.  0: from records alone.
         replay: what a report says: this one run only.
         options: of `AppTest`, such as `inline=["train"]` or `start=…`.
 
@@ -130,7 +132,11 @@ def explore(
     for each in who:
         if each not in (HOST, MACHINE, WORKS):
             raise KitError(f"Nobody is called {each!r}{meant(each, (HOST, MACHINE, WORKS))}")
-    search = Search(Judge(app, play, invariant, options), crashes == "every-turn", invariant is None and play is None)
+    search = Search(
+        Judge(app, play, invariant, {**options, "_snapshots": snapshots}),
+        crashes == "every-turn",
+        invariant is None and play is None,
+    )
     if replay:
         return search.replay([_death(word) for word in replay.split()])
     return search.search(who, deaths, runs, random.Random(seed))

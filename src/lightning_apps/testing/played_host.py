@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..base import messages as m
-from ..base.encoding import ext_hook
+from ..base.encoding import decode, encode, ext_hook
 from ..base.messages import Event, Outcome, Record
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
@@ -34,10 +34,25 @@ class HostDied(BaseException):
 
 
 class Journal:
-    """Records as bytes, as they would be on a disk; each survives its host."""
+    """Records as bytes, as they would be on a disk; each survives its host.
 
-    def __init__(self) -> None:
+    Args:
+        every: records between two snapshots; 0: there are none.
+    """
+
+    def __init__(self, every: int = 0) -> None:
         self.data: list[bytes] = []
+        self._every, self._snapshot, self._kept = every, b"", 0
+
+    def keep_snapshot(self, coordinator: Coordinator) -> None:
+        """Between two turns: what there is, if it is time."""
+        if self._every and len(self.data) - self._kept >= self._every:
+            self._snapshot, self._kept = encode(coordinator.snapshot()), len(self.data)
+
+    def load(self) -> tuple[dict[str, Any] | None, list[Record]]:
+        """The last snapshot, if there is one, and the records after it."""
+        kept = decode(self._snapshot) if self._snapshot else None
+        return kept, [decode_record(data) for data in self.data[self._kept :]]
 
     def append(self, record: Record) -> None:
         """Keep one turn's record."""
@@ -89,7 +104,8 @@ class PlayedHost:
         survey = self._engine.survey()
         alive = {*survey.living, *(event.place for event in survey.ended)}
         now = self._clock.wall()
-        self._commit(self.coordinator.restore(None, self._journal.records(), codec.load_from_worker, now, alive), [])
+        kept, records = self._journal.load()
+        self._commit(self.coordinator.restore(kept, records, codec.load_from_worker, now, alive), [])
         self.events += survey.ended
 
     def turn(self) -> None:
@@ -101,6 +117,7 @@ class PlayedHost:
         finally:
             UNBOUND.app_runs = False
         self._commit(outcome, events)
+        self._journal.keep_snapshot(self.coordinator)
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
         point, nothing = self.point, outcome.record.empty

@@ -41,6 +41,7 @@ class Stage:
         point: told of every point at which the host could die.
         chance: the order of things; None: each as soon as it can be, and turns take all there is.
         turned: called after every turn.
+        snapshots: records between two of them; 0: none.
 
     Attributes:
         turns: how many there were, without those while the code of a work went on.
@@ -60,9 +61,10 @@ class Stage:
         point: Point | None = None,
         chance: Chance | None = None,
         turned: Callable[[], None] | None = None,
+        snapshots: int = 0,
     ) -> None:
         self._make, self.clock, self.terminal = make, clock, terminal
-        self.journal = Journal()
+        self.journal = Journal(snapshots)
         self.engine = ScriptedEngine(clock, inline)
         self.engine.spoke = self._react
         self.turns = self.hosts = 0
