@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..base.errors import UsageError
+
+if TYPE_CHECKING:
+    import ssl
 
 PORT = 7501
 END = "-----END CERTIFICATE-----"
@@ -64,6 +65,8 @@ class Address(msgspec.Struct, frozen=True):
 
     def context(self) -> ssl.SSLContext | None:
         """How HTTPS is spoken there; None for HTTP."""
+        import ssl  # takes a while, so only now
+
         if self.scheme != "https":
             return None
         if not self.certificate:
@@ -90,6 +93,8 @@ def parse(text: str, token: str = "", port: int | None = None, certificate: str 
     Raises:
         BadAddress: it is none.
     """
+    from urllib.parse import parse_qs, urlsplit  # takes a while, so only now
+
     whole = text.strip() if "://" in text else f"http://{text.strip()}"
     try:
         parts = urlsplit(whole)

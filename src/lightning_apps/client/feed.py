@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -229,7 +228,7 @@ class Feed:
             from websockets.sync.client import connect
         except ImportError:
             raise NoStream from None
-        url = self.address.websocket + STREAM + (f"?from={quote(self._version)}" if self._tree is not None else "")
+        url = self.address.websocket + STREAM + (f"?from={self._version}" if self._tree is not None else "")
         proxy: Any = {"proxy": None} if self.address.is_loopback else {}
         options: Any = {"additional_headers": self.address.headers, "compression": None, "max_size": LARGEST, **proxy}
         options["ssl"] = self.address.context()

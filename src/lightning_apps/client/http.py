@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..base.errors import LightningError
 from .address import Address
+
+if TYPE_CHECKING:
+    import http.client
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 LIMIT = 1 << 30  # bytes of an answer
@@ -79,12 +81,14 @@ class Http:
         Raises:
             NoAnswer: nobody answers.
         """
+        from http.client import HTTPException  # takes a while, so only now
+
         body = None if value is msgspec.UNSET else msgspec.json.encode(value, enc_hook=plainly)
         sent = {**self.address.headers, **(JSON if body is not None else {}), **(headers or {})}
         with self._lock:
             try:
                 return self._exchange(verb, self.address.path + path, body, sent)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, HTTPException) as error:
                 self._drop()
                 raise NoAnswer(
                     f"Nobody answers at {self.address.url}: {error or type(error).__name__}. Is the app running?"
@@ -94,7 +98,7 @@ class Http:
         reused = self._kept is not None
         try:
             return self._once(verb, path, body, headers)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError):  # RemoteDisconnected is one
             if not reused:
                 raise
             self._drop()  # a server hangs up on connections that were idle
@@ -110,10 +114,12 @@ class Http:
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, data)
 
     def _connection(self) -> http.client.HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection
+
         host, port = self.address.host, self.address.port
         if (context := self.address.context()) is not None:
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
+            return HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        return HTTPConnection(host, port, timeout=self._timeout)
 
     def _drop(self) -> None:
         if self._kept is not None:
