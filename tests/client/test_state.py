@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from lightning_apps.base.showing import encode
 from lightning_apps.client.plugins import BaseStatePlugin
 from lightning_apps.client.state import AppState
 from lightning_apps.client.tree import Place
+from lightning_apps.storage.drive import Drive
 
 STATE: dict[str, Any] = {
     "vars": {"counter": 1, "names": ["a"], "_layout": {}},
@@ -157,3 +160,13 @@ def test_an_app_that_is_not_there_is_named_as_before() -> None:
     assert not state.is_authorized()
     with pytest.raises(ValueError, match="is no URL"):
         AppState(host="not a url")
+
+
+def test_a_drive_is_read_as_one() -> None:
+    drive = Drive("lit://data", allow_duplicates=True)
+    state, recorder = recorded()
+    recorder.whole["vars"]["drive"] = json.loads(encode(drive))
+
+    assert state.drive == drive
+    state.counter = 2
+    assert [list(changes) for changes, _ in recorder.sent] == [[("vars", "counter")]]

@@ -63,6 +63,8 @@ class Registry:
         self.families: list[tuple[Callable[[type], bool], Callable[[type], StateValue]]] = []
         self.family_unpack: dict[str, Callable[[Any], Any]] = {}
         self.alike: dict[type, type] = {}  # tracked containers are encoded as the plain ones
+        self.sayers: dict[type, Callable[[Any], dict[str, Any]]] = {}  # how JSON shows values of a type
+        self.readers: dict[str, Callable[[dict[str, Any]], Any]] = {}  # by "type" in that JSON, what it was
         self.shelf: Shelf | None = None  # this process's, while it has one
         self.adopting = False  # whether any type wants to know whose state its values are part of
 
@@ -111,6 +113,13 @@ def register(
 ) -> None:
     """Let values of exactly this type be state, under a name that must never change."""
     registry.add(StateValue(name, kind, pack, unpack, mutable, inside, adopt, key))
+
+
+def register_shown(
+    tag: str, kind: type, say: Callable[[Any], dict[str, Any]], read: Callable[[dict[str, Any]], Any]
+) -> None:
+    """Have JSON show values of this type as a dictionary with `"type": tag`, which readers of the state may turn back."""
+    registry.sayers[kind], registry.readers[tag] = say, read
 
 
 def keepable(kind: type) -> bool:

@@ -28,6 +28,8 @@ def plainly(value: Any) -> Any:
         return [value.real, value.imag]
     if isinstance(value, range) or hasattr(value, "popleft"):
         return list(value)
+    if (say := registry.sayers.get(type(value))) is not None:
+        return say(value)
     entry = registry.find(type(value))
     return entry.pack(value) if entry is not None else repr(value)
 

@@ -114,17 +114,15 @@ class Feed:
     def _hopeless(self, patient: bool) -> bool:
         return isinstance(self._trouble, Refused) or (self._trouble is not None and not patient)
 
-    def wait_until(self, version: str, timeout: float = 2.0) -> None:
+    def wait_until(self, version: str) -> None:
         """Until the state is of this version at least, for whoever has just changed something."""
         self._asked_at = 0.0
-        if version and self._connected and not self._polls and not self._reaches(version, SOON) and self._is_behind():
-            self._reaches(version, timeout)
+        if version and not self._polls and not self._reaches(version, SOON) and self._is_behind():
+            self._reaches(version, PATIENCE)
 
     def _reaches(self, version: str, timeout: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._connected or _order(self._version) >= _order(version), timeout
-            )
+            return self._changed.wait_for(lambda: self._polls or _order(self._version) >= _order(version), timeout)
 
     def send(self, verb: str, path: str, value: Any, headers: Mapping[str, str]) -> Answer:
         """Ask for something that may be asked for twice, of an app that may be away for a moment.

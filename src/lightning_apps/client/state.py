@@ -11,6 +11,7 @@ import msgspec
 
 from ..base import settings
 from ..base.errors import LightningError
+from ..base.registry import registry
 from .address import parse
 from .feed import STATE, Feed, Unreachable, unreachable
 from .http import NoAnswer
@@ -108,6 +109,8 @@ class Session:
         """The value at this path, for a reader who may change it."""
         if not isinstance(value, (dict, list)):
             return value
+        if isinstance(value, dict) and (read := registry.readers.get(str(value.get("type")))) is not None:
+            return read(value)
         known = self._out.get(path)
         if known is None or known[0] is not value:
             known = self._out[path] = (value, deepcopy(value))

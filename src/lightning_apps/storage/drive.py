@@ -14,6 +14,7 @@ from typing import Any
 
 from ..base.encoding import register
 from ..base.errors import AlreadyThere, NotFound, StorageError, WrongPlace
+from ..base.registry import register_shown
 from ..model.component import Component
 from .folders import ARTIFACTS, _shared_storage_path
 from .shelf import FolderShelf, Shelf
@@ -290,3 +291,4 @@ def _unpack(packed: Any) -> Drive:
 
 register("drive", Drive, _pack, _unpack, adopt=lambda drive, owner, name: drive._for(owner),
          key=lambda drive: [drive.id, drive.allow_duplicates, _pack(drive)[3]])  # fmt: skip
+register_shown("__drive__", Drive, Drive.to_dict, Drive.from_dict)

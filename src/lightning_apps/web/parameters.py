@@ -200,7 +200,7 @@ def is_single(kind: Any) -> bool:
         return all(is_single(part) for part in typing.get_args(kind))
     if origin is Literal or kind in (Any, None, type(None), inspect.Parameter.empty):
         return True
-    return isinstance(kind, type) and issubclass(kind, SINGLE)
+    return origin is None and isinstance(kind, type) and issubclass(kind, SINGLE)
 
 
 def is_pydantic(kind: Any) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -165,7 +165,8 @@ class UserRoutes(BaseRoute):
 
 
 def _is_request(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Request)
+    is_class = isinstance(annotation, type) and get_origin(annotation) is None  # older Pythons take list[str] for one
+    return is_class and issubclass(annotation, Request)
 
 
 __all__ = ["FlowRequest", "UserRoutes", "routes"]
