@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,12 +35,13 @@ def test_whatever_is_sent_is_answered_as_described(serve: Any, tmp_path: Path) -
     pytest.importorskip("schemathesis")
     app = serve(APP)
     url = f"{app.address}/openapi.json"
-    options = ["--checks", CHECKS, "--exclude-path", "/api/v1/logs", "--max-examples", "40", "--no-color"]
+    options = ["--checks", CHECKS, "--exclude-path", "/api/v1/logs", "--max-examples", "25", "--no-color"]
 
     command = [sys.executable, "-m", "schemathesis.cli", "run", url, "--url", app.address, *options]
     ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=300)
 
     assert ran.returncode == 0, ran.stdout[-6000:] + app.process.stderr[-3000:]
-    assert "generated" in ran.stdout and "No issues found" in ran.stdout
+    tried = re.search(r"(\d+) generated", ran.stdout)
+    assert tried is not None and int(tried[1]) > 100
     assert "Traceback" not in app.process.stderr
     assert app.get("/healthz") == {"status": "ok"}
