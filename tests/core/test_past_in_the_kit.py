@@ -10,9 +10,9 @@ import pytest
 from lightning.testing import AppTest
 
 from lightning_apps.base.encoding import encode
-from lightning_apps.core.life import ATTACHED
+from lightning_apps.core.life import ATTACHED, PLACING
 from lightning_apps.core.past import Past
-from lightning_apps.core.seen import WorkSeen
+from lightning_apps.core.seen import CallSeen, WorkSeen
 
 
 class Work(L.LightningWork):
@@ -82,7 +82,7 @@ def real(app: AppTest) -> dict[str, Any]:
             "place": life.place,
             "pid": life.pid,
             "attached": life.phase == ATTACHED,
-            "waits": life.pending_reason,
+            "waits": life.pending_reason if life.phase == PLACING else "",
         }
     return found
 
@@ -101,6 +101,9 @@ def asks(what: str, work: str = "once") -> Callable[[AppTest], None]:
 
 
 STEPS: dict[str, Callable[[AppTest], Any]] = {
+    "former arguments": lambda app: app.ask("root.put", "n", app.root.n - 1),
+    "held": lambda app: app.works["once"].hold("once waits for 1 GPU"),
+    "a place": lambda app: app.works["once"].release(),
     "success": lambda app: app.works["once"].finish(1, x=1),
     "failure": fails,
     "failed, to be made again": lambda app: app.works["again"].fail(ValueError("boom")),
@@ -135,6 +138,8 @@ STEPS: dict[str, Callable[[AppTest], Any]] = {
         "power cut, failed, to be made again; crash; time",
         "started, lazy, crash",
         "lazy, power cut, stop",
+        "success, other arguments, success, former arguments, other arguments",
+        "held, stop, other arguments, time, crash, a place, success, former arguments",
     ],
 )
 def test_works_are_told_as_they_are(steps: str) -> None:
@@ -143,8 +148,56 @@ def test_works_are_told_as_they_are(steps: str) -> None:
     app.starts = {0: encode({name: each._lit_values() for name, each in core.tree.items()})}
     app.settle()
     assert told(app) == real(app)
+    assert_a_snapshot_tells_the_same(app)
 
     for step in steps.replace("failed, to", "failed|to").replace(";", ",").split(","):
         STEPS[step.strip().replace("|", ", ")](app)
         app.settle()
         assert told(app) == real(app), step
+        assert_a_snapshot_tells_the_same(app)
+
+
+def assert_a_snapshot_tells_the_same(app: Any) -> None:
+    """It knows no reasons of retries, no process numbers and no waits, which the next records tell."""
+    core = app.stage.host.coordinator
+    from_records = Past(None, app.starts).follow(app.stage.journal.records())
+    from_snapshot = Past(encode(core.snapshot()))
+
+    assert (from_snapshot.turn, from_snapshot.at) == (core.turn, core.crew.now)
+    assert from_snapshot.values() == from_records.values()
+    for name, seen in from_snapshot.works.items():
+        other, life = from_records.works.get(name, WorkSeen()), core.crew.lives[name]
+        assert seen.status()[:2] == other.status()[:2], name
+        assert (seen.latest, seen.place, seen.attached) == (other.latest, other.place, other.attached), name
+        assert seen.mirror.dump() == {**life.mirror.dump(), "said": []}
+        for call in life.calls.by_key.values():
+            told, status = seen.calls[call.ordinal], call.statuses[-1]
+            assert (told.ordinal, told.key, told.stage, told.attempt) == (
+                call.ordinal,
+                call.key,
+                call.stage,
+                call.attempt,
+            )
+            assert (told.at, told.reason, told.message) == (status.timestamp, status.reason or "", status.message or "")
+            assert told.arguments == other.calls[call.ordinal].arguments
+            assert other.of_key(call.key) is other.calls[call.ordinal]
+
+
+def test_a_status_says_what_is_waited_for_before_why_it_waits_again() -> None:
+    seen = WorkSeen()
+    assert seen.status() == ("not_started", 0.0, "")
+    seen.calls[1] = CallSeen(1, "key", at=5.0, reason="lost")
+    seen.latest = 1
+
+    assert seen.status() == ("pending", 5.0, "lost")
+    seen.waits = "no GPU is free"
+    assert seen.status() == ("pending", 5.0, "no GPU is free")
+    seen.attached = True
+    assert seen.status() == ("pending", 5.0, "lost")
+    seen.attached, seen.calls[1].stage = False, "running"
+    assert seen.status() == ("running", 5.0, "lost")
+    seen.stage, seen.at = "stopped", 4.0
+    assert seen.status()[0] == "running"
+    seen.at = 5.0
+    assert seen.status() == ("stopped", 5.0, "")
+    assert seen.of_key("other") is None
