@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -101,12 +102,14 @@ app = L.LightningApp(Root())
 class Running:
     """An app that runs, and how to ask it."""
 
-    def __init__(self, command_line: Any, eventually: Eventually, words: str, *options: str) -> None:
+    def __init__(
+        self, command_line: Any, eventually: Eventually, words: str, *options: str, env: dict[str, str] | None = None
+    ) -> None:
         (command_line.folder / "site").mkdir(exist_ok=True)
         (command_line.folder / "site" / "index.html").write_text("the site")
         app = command_line.app(APP.replace("WORDS", repr(words)))
         self.eventually = eventually
-        self.process = command_line.start("run", "app", app, "--open-ui", "false", "--port", "0", *options)
+        self.process = command_line.start("run", "app", app, "--open-ui", "false", "--port", "0", *options, env=env)
         self.process.wait_for("/view", stream="stderr")
         found = re.search(r"http://127\.0\.0\.1:(\d+)/view", self.process.stderr)
         assert found is not None, self.process.report()
@@ -195,4 +198,47 @@ def test_a_host_that_is_killed_takes_its_frontends_with_it_and_the_next_one_show
 
     eventually(again, 30, what=app.process.report)
     assert first not in map(str, app.process.living())
+    app.end()
+
+
+@pytest.mark.slow
+def test_fresh_interpreters_serve_what_they_find_or_make_again(command_line: Any, eventually: Eventually) -> None:
+    app = Running(command_line, eventually, "asgi closed own", env={"LIGHTNING_PORTABLE": "true"})
+
+    assert app.shown("/f/root.asgi/x").endswith(" /f/root.asgi /f/root.asgi/x")
+    assert app.shown("/f/root.closed/z") == "kept in a closure /f/root.closed /z"
+    assert app.shown("/f/root.own/y") == "/root.own/y"
+    app.end()
+
+
+@pytest.mark.slow
+def test_an_app_that_is_run_from_python_shows_its_frontends_too(command_line: Any, eventually: Eventually) -> None:
+    text = (
+        APP.replace("WORDS", repr("asgi closed"))
+        + "\nif __name__ == '__main__':\n    sys.exit(app.run(port=0, open_ui=False))\n"
+    )
+    process = command_line.execute([sys.executable, str(command_line.app(text))])
+    process.wait_for("/view", stream="stderr")
+    app = Running.__new__(Running)
+    app.process, app.eventually = process, eventually
+    app.port = int(re.findall(r":(\d+)/view", process.stderr)[0])
+
+    assert app.shown("/f/root.asgi/x").endswith(" /f/root.asgi /f/root.asgi/x")
+    assert app.shown("/f/root.closed/z") == "kept in a closure /f/root.closed /z"
+    app.end()
+
+
+@pytest.mark.slow
+def test_what_is_not_installed_is_said_where_it_would_be_shown(command_line: Any, eventually: Eventually) -> None:
+    needy = "class Needy(AsgiFrontend):\n    needs = ('surely_not_installed',)\n\n\nclass Asgi("
+    text = APP.replace("class Asgi(", needy).replace("return AsgiFrontend(asgi)", "return Needy(asgi)")
+    app = Running.__new__(Running)
+    app.process = command_line.start(
+        "run", "app", command_line.app(text.replace("WORDS", repr("asgi"))), "--open-ui", "false", "--port", "0"
+    )
+    app.process.wait_for("/view", stream="stderr")
+    app.port = int(re.findall(r":(\d+)/view", app.process.stderr)[0])
+
+    assert eventually(lambda: "pip install surely_not_installed" in app.ask("/f/root.asgi/")[1])
+    assert app.process.stderr.count("pip install surely_not_installed") == 1
     app.end()

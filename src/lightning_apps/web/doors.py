@@ -15,7 +15,7 @@ from .behind import Behind, Doors
 from .context import Context
 from .crossing import LOCAL_NAMES, Door, Secrets
 from .folder import Folder
-from .inner import Pool, Unreachable
+from .inner import Pool, Unreachable, keep_room
 from .proxy import Proxy
 from .relay import relay
 from .waiting import waiting
@@ -28,6 +28,7 @@ def routes(context: Context) -> list[BaseRoute]:
     doors = context.extra.get("doors")
     if not isinstance(doors, Doors):
         return []
+    keep_room()
     front = FrontDoor(doors, context.secrets, context.root_path)
     return [Mount("/f", app=front), Mount("/w", app=front)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 from collections import deque
 from collections.abc import Sequence
 from typing import cast
@@ -15,6 +16,7 @@ IDLE = 3.0  # seconds a connection is kept: most servers close theirs after five
 FRESH = 1.0  # seconds of idleness after which what cannot be repeated takes a new connection
 KEPT = 64  # idle connections to one server
 CONNECT = 5.0  # seconds
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 Closing = ConnectionResetError
 
@@ -215,3 +217,16 @@ async def _dial(loop: asyncio.AbstractEventLoop, connection: Connection, address
     else:
         host, _, port = address.rpartition(":")
         await loop.create_connection(lambda: connection, host.strip("[]"), int(port))
+
+
+def keep_room() -> None:
+    """Have the C library keep a few megabytes that were freed: pieces of this size would otherwise be mapped anew each time.
+
+    Measured on glibc: half of the system's time for large answers.  Elsewhere nothing happens.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    mallopt(M_MMAP_THRESHOLD, 4 << 20)
+    mallopt(M_TRIM_THRESHOLD, 8 << 20)

@@ -34,9 +34,12 @@ export class Components {
   row(name, stage, chosen) {
     const row = element("button", "row");
     const parts = name.split(".");
-    row.style.setProperty("padding-left", `${0.5 + (parts.length - 1) * 1.05}rem`);
+    const above = parts.map((_, index) => parts.slice(0, index).join(".")).filter((each) => this.state.places.has(each));
+    row.style.setProperty("padding-left", `${0.5 + above.length * 1.05}rem`);
     row.setAttribute("aria-current", String(chosen));
-    row.append(element("span", "name", parts[parts.length - 1]));
+    row.title = name;
+    const label = above.length ? name.slice(above[above.length - 1].length + 1) : name; // of a list: "trials.0"
+    row.append(element("span", "name", label));
     const isFlow = "flows" in (this.state.component(name) ?? {});
     row.append(element("span", "kind", isFlow ? "flow" : "work"));
     if (!isFlow) row.append(chip(stage || "not started"));
