@@ -165,3 +165,41 @@ def test_an_unused_stream_is_given_up_and_taken_up_again(serve: Any, eventually:
     eventually(lambda: feed._thread is not None and not feed._thread.is_alive())
 
     assert feed.state()["vars"]["n"] == 1
+
+
+INLINE = """
+import threading
+import lightning as L
+from lightning.app.utilities.state import AppState
+
+class Work(L.LightningWork):
+    def run(self):
+        AppState().told = "by a work"
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.told, self.work = "", Work(parallel=True)
+
+    def run(self):
+        try:
+            AppState().told = "by the flow"
+        except RuntimeError as error:
+            print(error)
+        if self.told:
+            print(self.told)
+            self.stop()
+        self.work.run()
+
+app = L.LightningApp(Root())
+"""
+
+
+def test_works_that_are_threads_reach_the_app_and_a_flow_is_told_not_to_wait_for_itself(command_line: Any) -> None:
+    app = command_line.app(INLINE)
+
+    ran = command_line.run("run", "app", app, "--open-ui", "false", "--port", "0", env={"LIGHTNING_ENGINE": "inline"})
+
+    assert ran.process.returncode == 0, ran.report()
+    assert ran.stdout.splitlines()[-1] == "by a work"
+    assert "AppState cannot set /vars/told from the app's own flow" in ran.stdout

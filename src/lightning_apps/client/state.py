@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar, Protocol
@@ -10,8 +11,9 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from ..base import settings
-from ..base.errors import LightningError
+from ..base.errors import LightningError, WrongPlace
 from ..base.registry import registry
+from ..model.binding import UNBOUND
 from .address import parse
 from .feed import STATE, Feed, Unreachable, unreachable
 from .http import NoAnswer
@@ -60,7 +62,13 @@ class Live:
         Raises:
             Unreachable: the app is not there.
             Rejected: it does not take them.
+            WrongPlace: (RuntimeError) it is this thread's own turn that would have to end first.
         """
+        if self._is_own_flow():
+            raise WrongPlace(
+                f"AppState cannot set {pointer(next(iter(changes)))} from the app's own flow, which would wait for itself: "
+                "assign the attribute of the component."
+            )
         patch = [{"op": "replace", "path": pointer(path), "value": value} for path, value in changes.items()]
         try:
             answer = self.feed.send("PATCH", STATE, patch, headers)
@@ -72,6 +80,12 @@ class Live:
             )
         said = answer.json()
         self.feed.wait_until(str(said.get("version", "")) if isinstance(said, dict) else "")
+
+    def _is_own_flow(self) -> bool:
+        if not UNBOUND.app_runs or threading.current_thread() is not threading.main_thread():
+            return False
+        own = settings.own_app()
+        return own is not None and parse(own[0]).url == self.feed.address.url
 
 
 class Given:
