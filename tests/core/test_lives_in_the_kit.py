@@ -335,3 +335,116 @@ def test_an_undone_handler_leaves_what_an_attempt_wrote_over() -> None:
     app.works["w"].die()
     app.settle()
     assert app.root.w.x == 8
+
+
+def test_pauses_of_two_works_are_spread() -> None:
+    class Two(L.LightningFlow):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = (Work(retries=1, backoff=Backoff(100, 1, 100, 0.5)) for _ in range(2))
+
+        def run(self) -> None:
+            self.a.run(0)
+            self.b.run(0)
+
+    app = AppTest(Two).settle()
+    for name in ("a", "b"):
+        app.works[name].fail(ValueError("boom"))
+    app.settle()
+
+    assert app.root.a.status.reason != app.root.b.status.reason
+
+
+def test_what_a_worker_has_not_received_is_said_again_by_the_next_host() -> None:
+    class Writes(Root):
+        def write(self, x: int) -> None:
+            self.w.x = x
+
+    app = AppTest(Writes).settle()
+    app.works["w"].stall()
+    for x in (1, 2, 3):
+        app.ask("root.write", x)
+    app.crash()
+    app.settle()
+    app.works["w"].go_on()
+    app.settle()
+
+    assert app.works["w"].inside.x == 3
+    assert app.root.w.x == 3
+    app.works["w"].say(x=9)
+    app.settle()
+    assert app.root.w.x == 9
+
+
+def test_only_the_call_that_is_next_says_what_its_work_waits_for() -> None:
+    def both(work: Work) -> None:
+        work.run(0)
+        work.run(1)
+
+    app = AppTest(lambda: Root(both, start_with_flow=False))
+    app.works["w"].hold("w waits for 1 GPU")
+    app.settle()
+
+    first, second = app.stage.host.coordinator.crew.lives["root.w"].calls.by_key.values()
+    assert first.statuses[-1].reason == "w waits for 1 GPU"
+    assert second.statuses[-1].reason is None
+
+
+def test_a_work_that_was_refused_is_placed_again_only_when_asked() -> None:
+    app = AppTest(lambda: Root(lambda work: None, raise_exception=False, start_with_flow=False))
+    app.works["w"].refuse("there are no 9 GPUs")
+    app.ask("root.do", "start")
+    app.settle()
+    life = app.stage.host.coordinator.crew.lives["root.w"]
+    assert (life.placements, app.root.w.status.stage) == (1, "failed")
+
+    app.advance(hours=1)
+    app.crash()
+    app.settle()
+
+    assert app.stage.host.coordinator.crew.lives["root.w"].placements == 1
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_an_idle_process_is_ended_when_its_time_is_over_and_comes_back_for_the_next_call(crashes: bool) -> None:
+    app = AppTest(lambda: Root(lambda work: None, cloud_compute=L.CloudCompute(idle_timeout=60))).settle()
+    life = app.stage.host.coordinator.crew.lives["root.w"]
+    assert life.place
+    app.advance(seconds=59)
+    assert life.place
+    app.advance(seconds=2)
+    if crashes:
+        app.crash()
+        app.settle()
+
+    life = app.stage.host.coordinator.crew.lives["root.w"]
+    assert not life.place
+    assert app.root.w.status.stage == "started"
+    assert "idle process" not in app.output
+    app.ask("root.do", "start")
+    app.settle()
+    assert life.place
+
+
+def test_the_end_leaves_works_stopped_at_its_time_and_those_that_were_as_they_were() -> None:
+    app = app_of()
+    app.advance(seconds=7)
+    app.ask("root.do", "stop")
+    app.settle()
+    app.advance(seconds=7)
+
+    class Ends(Root):
+        def end(self) -> None:
+            self.stop("enough")
+
+    stopped = app.stage.host.coordinator
+    before = list(app.root.w.statuses)
+    stopped.finish(app.clock.wall())
+    assert app.root.w.statuses == before
+
+    other = AppTest(Ends).settle()
+    other.advance(seconds=7)
+    other.ask("root.end")
+    other.stage.host.coordinator.finish(other.clock.wall())
+    assert statuses(other)[-1][:2] == ("stopped", 7.0)
+    assert other.stage.host.coordinator.wake_at is None
