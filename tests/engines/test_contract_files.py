@@ -8,6 +8,10 @@ import pytest
 
 from engines.contract import PROMISES, WAYS, Way
 
+ALSO_ON_RAY = {
+    "test_paths_payloads_and_drives_go_from_work_to_work",
+    "test_big_arrays_go_by_reference_as_arguments_and_as_state",
+}
 APART = Way("apart", {"LIGHTNING_APART": "1"}, PROMISES)
 
 
@@ -15,6 +19,8 @@ APART = Way("apart", {"LIGHTNING_APART": "1"}, PROMISES)
 def way(request: pytest.FixtureRequest) -> Way:
     """Every way, and one where no work sees the files of another but through the exchange."""
     found: Way = request.param
+    if found.name.startswith("ray") and request.function.__name__ not in ALSO_ON_RAY:
+        pytest.skip("works start slowly there, and not in the flow's folder")
     return found
 
 

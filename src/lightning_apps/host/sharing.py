@@ -1,22 +1,19 @@
 """The host's part in what works hand over: the run's store, its table of names, and the exchange for works that do not see either.
 
-Content never passes through here: what comes from elsewhere is fetched piece by piece, from disk to disk.
+What does it is loaded when the first file or big value is there, or the first work that is elsewhere: an app without any starts as
+quickly as ever.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
+from importlib import import_module
 from typing import Any
 
-from ..base.registry import registry
+from ..base.registry import Shelf, registry
 from ..base.settings import Settings
-from ..storage import trees
-from ..storage.exchange import Exchange
-from ..storage.fetching import Fetcher
-from ..storage.names import MISSING, TREE, Entry, Names
-from ..storage.shelf_of_values import ValueShelf
-from ..storage.store import Store
+from ..worker.baggage import ShelfWhenAsked
 from .run_folder import RunFolder
 
 
@@ -24,14 +21,21 @@ class Sharing:
     """Of one run, while its host lives."""
 
     def __init__(self, settings: Settings, folder: RunFolder) -> None:
-        self._folder, self._names = folder, Names(folder.names)
-        self._store = Store(folder.objects, durable=settings.durability == "fsync")
-        self._store.tidy()
-        registry.shelf = ValueShelf(self._store, settings.reference_above)
+        self._settings, self._folder = settings, folder
         self._token = hmac.digest(folder.secret(), b"exchange", "sha256")
-        self._exchange: Exchange | None = None
+        self._exchange: Any = None
+        registry.shelf = ShelfWhenAsked(settings.reference_above, self._shelf)
+        if os.path.isdir(folder.objects):
+            self._does().store_of(settings, folder).tidy()  # what those left who died with an earlier host
         if settings.apart:
-            self._exchange = Exchange(self._store, self._token, self._names, announced=self._bring)
+            self._exchange = self._does().exchange_of(settings, folder, self._token)
+
+    def _does(self) -> Any:
+        return import_module(".exchanging", __package__)
+
+    def _shelf(self) -> Shelf:
+        shelf: Shelf = self._does().shelf_of(self._settings, self._folder)
+        return shelf
 
     def told(self, place: str) -> dict[str, Any]:
         """What a worker's order says of files."""
@@ -42,20 +46,8 @@ class Sharing:
 
     def forget(self, work: str) -> None:
         """A work was deleted: so is what it has handed over."""
-        self._names.forget(work)
-
-    def _bring(self, work: str, entry: Entry) -> None:
-        """On the thread of the work's question, which waits: what it has handed over is here when it is gone."""
-        if entry.kind == MISSING or not entry.homes:
-            return
-        fetcher = Fetcher(self._store, self._token)
-        wanted = [entry.content]
-        while wanted:
-            name = wanted.pop()
-            if not self._store.has(name):
-                fetcher.fetch(name, entry.homes)
-            if name == entry.content and entry.kind == TREE:
-                wanted += trees.load(self._store, name).contents()
+        if os.path.isdir(self._folder.names):
+            self._does().Names(self._folder.names).forget(work)
 
     def close(self) -> None:
         """The run is over, or another host goes on with it."""

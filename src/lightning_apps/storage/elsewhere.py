@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,6 +12,9 @@ from ..base.errors import LightningError, ProtocolError, Unreachable
 from .exchange import Caller
 from .names import Entry, above
 from .remote import patiently
+
+if TYPE_CHECKING:
+    import ssl
 
 WAIT = 3600.0  # seconds: the answer to what was handed over comes when the run has the content
 

@@ -11,17 +11,19 @@ import contextlib
 import hmac
 import os
 import socket
-import ssl
 import struct
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..base.errors import ProtocolError, StorageError
 from .names import Entry, Names
 from .store import Store
+
+if TYPE_CHECKING:
+    import ssl
 
 HEAD = struct.Struct(">I")
 LIMIT = 1 << 24  # bytes of a question or answer that is not content

@@ -8,16 +8,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..base.errors import LightningError, Unreachable
 from .copying import Progress, _silent, chunks
 from .exchange import Caller
 from .hashing import Digest
 from .store import Store
+
+if TYPE_CHECKING:
+    import ssl
 
 PIECE = 4 << 20
 CONNECTIONS = 4

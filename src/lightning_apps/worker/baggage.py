@@ -6,15 +6,18 @@ A work without any pays nothing for them: neither at its start nor in its calls.
 from __future__ import annotations
 
 import os
-import platform
 import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
 from ..base.encoding import registry
+from ..base.registry import Shelf
 from ..base.traces import user_traceback
 from ..model.work import LightningWork
 from ..ports import Placement
+
+NEVER = 1 << 62  # bytes
 
 
 class Does(Protocol):
@@ -105,10 +108,45 @@ class Baggage:
         return self._files().load_value(payload)
 
 
+class ShelfWhenAsked:
+    """A shelf for big values that is made when the first of them is there.
+
+    Args:
+        limit: bytes up to which a value goes by itself.
+    """
+
+    def __init__(self, limit: int, make: Callable[[], Shelf]) -> None:
+        self.limit, self._make = limit, make
+        self._made: Shelf | None = None
+
+    def _shelf(self) -> Shelf:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def keep(self, value: Any, mark: Any, parts: Callable[[], Sequence[Any]]) -> str:
+        """As the shelf does."""
+        return self._shelf().keep(value, mark, parts)
+
+    def view(self, name: str) -> memoryview:
+        """As the shelf does."""
+        return self._shelf().view(name)
+
+
+def shelf_for(order: Placement) -> Shelf:
+    """By reference where the run's folder is seen; elsewhere what comes is fetched, and what goes goes by itself."""
+
+    def make() -> Shelf:
+        shelf: Shelf = import_module(".files", __package__).shelf_of(order)
+        return shelf
+
+    return ShelfWhenAsked(NEVER if order.exchange else order.reference_above, make)
+
+
 def machine() -> str:
     """Tells this machine, since its last start, from others."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
-            return f"{platform.node()} {file.read().strip()}"
+            return f"{os.uname().nodename} {file.read().strip()}"
     except OSError:
-        return f"{platform.node()} {os.uname().version}"
+        return f"{os.uname().nodename} {os.uname().version}"

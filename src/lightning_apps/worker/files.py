@@ -32,7 +32,6 @@ from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store, identity
 
 Say = Callable[[str], None]
-NEVER = 1 << 62  # bytes
 CARRIERS = (Path, _BasePayload, Drive)
 
 
@@ -360,5 +359,5 @@ def store_of(order: Placement) -> Store:
 
 
 def shelf_of(order: Placement) -> ValueShelf:
-    """Big values: by reference where the run's folder is seen; elsewhere what comes is fetched, and what goes goes by itself."""
-    return ValueShelf(store_of(order), NEVER if order.exchange else order.reference_above)
+    """Big values in the store that a worker has."""
+    return ValueShelf(store_of(order), order.reference_above)

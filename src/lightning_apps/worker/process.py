@@ -17,8 +17,7 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
-from .baggage import Baggage
-from .files import shelf_of
+from .baggage import Baggage, shelf_for
 from .packing import twin, unpacked
 from .session import Session
 
@@ -32,7 +31,7 @@ def main(order: Placement, component: LightningWork | None) -> NoReturn:
         component: the work from the tree that this process's own execution of the app file built, if it is there.
     """
     if order.files:
-        registry.shelf = shelf_of(order)
+        registry.shelf = shelf_for(order)
     worker = Worker(order, receive(order, component))
     try:
         worker.serve()
