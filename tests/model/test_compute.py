@@ -79,7 +79,8 @@ def test_a_size_is_shown_close_to_what_it_is(size: int) -> None:
         {"cpus": -1},
         {"cpus": "two"},
         {"cpus": float("nan")},
-        {"devices": 1.0},
+        {"devices": 1.5},
+        {"resources": {"licence": -1}},
         {"devices": True},
         {"devices": -1},
         {"patience": -1},
@@ -197,3 +198,10 @@ def test_importing_it_imports_no_dataclasses() -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == "False"
+
+
+def test_a_fraction_of_a_gpu_is_a_whole_one_where_it_cannot_be_shared() -> None:
+    compute = CloudCompute(devices=0.5, resources={"licence": 1})
+
+    assert compute.requirement.devices == 1
+    assert CloudCompute.from_dict(compute.to_dict()) == compute
