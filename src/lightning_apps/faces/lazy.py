@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -17,6 +17,16 @@ def submodules(package: str) -> Callable[[str], object]:
         if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
             return import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return load
+
+
+def elsewhere(package: str, names: Mapping[str, str]) -> Callable[[str], object]:
+    """A module `__getattr__` for parts, and for `names` with the modules they are in, each imported when it is first asked for."""
+    part = submodules(package)
+
+    def load(name: str) -> object:
+        return getattr(import_module(names[name]), name) if name in names else part(name)
 
     return load
 
