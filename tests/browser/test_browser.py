@@ -93,8 +93,12 @@ def board():
 def sheet():
     import panel
 
+    from lightning.app.frontend import AppStateWatcher
+
+    assert AppStateWatcher() is AppStateWatcher()
+    heard = panel.bind(lambda state: f"heard {state.heard}", AppStateWatcher().param.state)
     button = panel.widgets.Button(name="press")
-    return panel.Column("# A Panel", button, panel.bind(lambda clicks: f"pressed {clicks}", button.param.clicks))
+    return panel.Column("# A Panel", heard, button, panel.bind(lambda clicks: f"pressed {clicks}", button.param.clicks))
 
 
 class Gradio(L.LightningFlow):
@@ -112,6 +116,10 @@ class Dash(L.LightningFlow):
 
 
 class Panel(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.heard = 0
+
     def configure_layout(self):
         return PanelFrontend(sheet)
 
@@ -182,6 +190,15 @@ def tab(page: Any, name: str) -> Any:
     return page.get_by_role("tab", name=name, exact=True)
 
 
+def patch(page: Any, path: str, value: Any) -> None:
+    """Change the state, as any program may."""
+    page.evaluate(
+        """([path, value]) => fetch("api/v1/state", {method: "PATCH", headers: {"content-type": "application/json-patch+json"},
+               body: JSON.stringify([{op: "replace", path, value}])})""",
+        [path, value],
+    )
+
+
 def frame(page: Any) -> Any:
     return page.frame_locator("#frames > div:not([hidden]) iframe")
 
@@ -215,10 +232,7 @@ def test_a_change_of_the_state_draws_streamlit_again(page: Any, run: Any) -> Non
     page.goto(app.url)
     frame(page).get_by_text("Count 0").wait_for()
 
-    page.evaluate(
-        """() => fetch("api/v1/state", {method: "PATCH", headers: {"content-type": "application/json-patch+json"},
-               body: JSON.stringify([{op: "replace", path: "/flows/page/vars/count", value: 7}])})"""
-    )
+    patch(page, "/flows/page/vars/count", 7)
 
     frame(page).get_by_text("Count 7").wait_for()
 
@@ -239,6 +253,9 @@ def test_gradio_dash_panel_and_a_works_own_server_work_in_their_tabs(page: Any, 
     tab(page, "Panel").click()
     frame(page).get_by_role("button", name="press").click()
     frame(page).get_by_text("pressed 1").wait_for()
+    frame(page).get_by_text("heard 0").wait_for()
+    patch(page, "/flows/panel/vars/heard", 5)
+    frame(page).get_by_text("heard 5").wait_for()
     tab(page, "Serve").click()
     frame(page).get_by_text("served by a work").wait_for()
 

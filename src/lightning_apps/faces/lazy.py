@@ -10,10 +10,16 @@ from importlib.util import find_spec
 from ..finder import ALIASES, HOW_TO_GET, STANDALONE, TRAINING, TRAINING_NAMES
 
 
-def submodules(package: str) -> Callable[[str], object]:
-    """A module `__getattr__` that imports `package.name`, so that `L.app.storage.Drive` needs no import of its own."""
+def submodules(package: str, **elsewhere: str) -> Callable[[str], object]:
+    """A module `__getattr__` that imports `package.name`, so that `L.app.storage.Drive` needs no import of its own.
+
+    Args:
+        elsewhere: names, and the module of ours that each is in, which may need a package that is not installed.
+    """
 
     def load(name: str) -> object:
+        if name in elsewhere:
+            return getattr(import_module(elsewhere[name]), name)
         if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
             return import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

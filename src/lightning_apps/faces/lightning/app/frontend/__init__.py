@@ -16,13 +16,15 @@ from lightning_apps.frontends import (
 )
 
 if TYPE_CHECKING:
+    from lightning_apps.components.state_watcher import AppStateWatcher as AppStateWatcher
+
     from . import frontend as frontend
     from . import just_py as just_py
     from . import panel as panel
     from . import stream_lit as stream_lit
     from . import web as web
 else:
-    __getattr__ = submodules(__name__)
+    __getattr__ = submodules(__name__, AppStateWatcher="lightning_apps.components.state_watcher")
 
 __all__ = [
     "AsgiFrontend",
