@@ -23,8 +23,9 @@ class AppStateWatcher(param.Parameterized):  # type: ignore[misc]
 
     state: Any = param.ClassSelector(class_=AppState, constant=True, doc="The state of the flow.")
 
-    def __new__(cls) -> AppStateWatcher:
-        return _only(cls)
+    def __new__(cls) -> Any:
+        kind: Any = cls
+        return _only(kind)
 
     def __init__(self) -> None:
         if "_end" not in vars(self):
@@ -38,6 +39,5 @@ class AppStateWatcher(param.Parameterized):  # type: ignore[misc]
 
 
 @functools.cache
-def _only(kind: Any) -> AppStateWatcher:
-    made: AppStateWatcher = object.__new__(kind)
-    return made
+def _only(kind: Any) -> Any:
+    return object.__new__(kind)

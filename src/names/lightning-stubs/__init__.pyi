@@ -14,6 +14,7 @@ from .app import LightningApp as LightningApp
 from .app import LightningFlow as LightningFlow
 from .app import LightningWork as LightningWork
 from .app import api as api
+from .app import cli as cli
 from .app import frontend as frontend
 from .app import runners as runners
 from .app import storage as storage
