@@ -72,13 +72,14 @@ class Shown:
             self._settle()
         parts, opaque = self._changes.setdefault(work.name, {}), work._lit_opaque
         for change in changes:
-            path = change.path
-            if path[0] in opaque:  # it may change while others read it
-                _add(
-                    parts, path[0], change.op <= DELETE and len(path) == 1, encode_change(path, change.op, change.value)
-                )
+            path, op = change.path, change.op
+            name, alone = path[0], op <= DELETE and len(path) == 1
+            if name in opaque:  # it may change while others read it
+                _add(parts, name, alone, encode_change(path, op, change.value))
+            elif alone:
+                parts[name] = change
             else:
-                _add(parts, path[0], change.op <= DELETE and len(path) == 1, change)
+                _add(parts, name, False, change)
 
     def showed(self, name: str, attribute: str, data: bytes) -> None:
         """An attribute that is output only has another value now."""
