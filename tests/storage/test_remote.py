@@ -107,3 +107,94 @@ def test_a_bucket_that_is_not_there_is_said_with_its_reason(monkeypatch: Any) ->
 
     with pytest.raises(Unreachable, match="Listing s3://b/x failed 5 times"):
         shelf.components()
+
+
+@pytest.mark.slow
+def test_works_keep_content_in_a_bucket_too_and_take_it_from_there(bucket: str, command_line: Any) -> None:
+    url = f"{bucket}/content"
+    app = command_line.app("""
+import os, shutil
+import lightning as L
+from lightning.app.storage import Path, Payload
+
+class Make(L.LightningWork):
+    def __init__(self):
+        super().__init__()
+        self.out, self.value = Path("out"), None
+
+    def run(self):
+        os.makedirs("out")
+        for name, size in (("small", 10), ("large", 300_000)):
+            with open(f"out/{name}", "wb") as file:
+                file.write(name[:1].encode() * size)
+        self.value = Payload("value")
+
+class Use(L.LightningWork):
+    def __init__(self):
+        super().__init__()
+        self.seen = None
+
+    def run(self, out, value):
+        self.seen = [(out / "small").read_text(), (out / "large").stat().st_size, value.value]
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.make, self.use = Make(), Use()
+
+    def run(self):
+        self.make.run()
+        if os.path.exists("out"):
+            shutil.rmtree("out")
+            files = os.path.dirname(os.environ["SHARED_MOUNT_DIRECTORY"])
+            shutil.rmtree(os.path.join(files, "objects"))
+        self.use.run(self.make.out, self.make.value)
+        print(self.use.seen)
+        self.stop()
+
+app = L.LightningApp(Root())
+""")
+
+    ran = command_line.run("run", "app", app, "--storage", url)
+
+    assert ran.process.returncode == 0, ran.report()
+    assert ran.stdout == "['ssssssssss', 300000, 'value']\n"
+
+
+@pytest.mark.slow
+def test_a_store_that_cannot_be_reached_fails_the_call_with_its_reason(command_line: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    app = command_line.app("""
+import lightning as L
+from lightning.app.storage import Path
+
+class Make(L.LightningWork):
+    def __init__(self):
+        super().__init__()
+        self.out = Path("out")
+
+    def run(self):
+        self.out.write_text("x")
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.make = Make()
+
+    def run(self):
+        self.make.run()
+        self.stop()
+
+app = L.LightningApp(Root())
+""")
+    env = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+    }
+
+    ran = command_line.run("run", "app", app, "--storage", "s3://bucket/x", env=env)
+
+    assert ran.process.returncode == 1 and "Looking into s3://bucket/x failed 5 times" in ran.stderr, ran.report()

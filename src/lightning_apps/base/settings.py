@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     journal_turns: int = 10_000  # turns that can be looked at
     journal_bytes: int = 256 << 20  # and how many bytes of them
     keep_runs: int = 20  # ended runs whose folders are kept
+    storage: str | None = None  # "s3://bucket/folder": where content that works hand over is kept as well
     apart: bool = False  # works keep files apart, as if each were on a machine of its own
     reference_above: int = 64 << 10  # bytes of an array or table above which it travels by reference
     restarts: int = 5  # deaths of the host without progress after which the app has failed

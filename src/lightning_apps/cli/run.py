@@ -20,7 +20,7 @@ Runner = Callable[[str, Settings], int]
 SERVER, OUTPUT, OLDER = "The page of the app", "Output", "Older spellings, kept for scripts"
 AS_GIVEN = (
     "name", "host", "port", "blocking", "open_ui", "engine", "address", "advertise_host",
-    "tick", "run_dir", "resume", "strict", "log_level", "log_format", "log_prefix",
+    "tick", "run_dir", "storage", "resume", "strict", "log_level", "log_format", "log_prefix",
     "root_path", "token_file", "tls_cert", "tls_key",
 )  # fmt: skip
 
@@ -53,6 +53,7 @@ def run() -> None:
 )
 @section_option("--advertise-host", metavar="ADDRESS", help="The address by which the cluster reaches this machine.")
 @section_option("--run-dir", metavar="DIR", help="Where folders of runs are made (default: .lightning-runs).")
+@section_option("--storage", metavar="URL", help="Keep what works hand over there as well, as s3://bucket/folder.")
 @section_option(
     "--resume",
     is_flag=False,

@@ -39,10 +39,12 @@ class Sharing:
 
     def told(self, place: str) -> dict[str, Any]:
         """What a worker's order says of files."""
+        storage = self._settings.storage or ""
         if self._exchange is None:
-            return {"files": self._folder.files}
+            return {"files": self._folder.files, "storage": storage}
         own = os.path.join(self._folder.files, "apart", place.replace(os.sep, "_"))
-        return {"files": own, "exchange": self._exchange.address, "exchange_token": self._token}
+        there = {"exchange": self._exchange.address, "exchange_token": self._token}
+        return {"files": own, "storage": storage, **there}
 
     def forget(self, work: str) -> None:
         """A work was deleted: so is what it has handed over."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from ..base.errors import MissingExtra, NotFound, StorageError, Unreachable
 from . import local
+from .store import Store
 
 T = TypeVar("T")
 TRIES = 5
@@ -138,6 +139,53 @@ class RemoteShelf:
     def delete(self, component: str, path: str) -> None:
         where = self._at(component, path)
         self._try("Removing from", lambda: self._files.rm(where, recursive=True))
+
+
+class RemoteContent:
+    """Content by its hash below a URL, as URL/ab/name; what is there already is not sent again.
+
+    Args:
+        url: of the store, as "s3://bucket/folder".
+        sleep: waits between tries.
+    """
+
+    def __init__(self, url: str, sleep: Callable[[float], None] = time.sleep, **options: Any) -> None:
+        self._url, self._sleep = url, sleep
+        self._files, path = connect(url, **options)
+        self._root = path.rstrip("/")
+
+    def _at(self, name: str) -> str:
+        return f"{self._root}/{name[3:5]}/{name}"
+
+    def _try(self, what: str, do: Callable[[], T]) -> T:
+        return patiently(f"{what} {self._url}", do, self._sleep)
+
+    def keep(self, store: Store, name: str) -> None:
+        """Have content of a store there too.
+
+        Raises:
+            Unreachable: it does not answer.
+        """
+        where = self._at(name)
+        if not self._try("Looking into", lambda: self._files.exists(where)):
+            upload(self._files, store.path(name), where, lambda do: self._try(f"Writing {name} to", do))
+
+    def bring(self, store: Store, name: str) -> bool:
+        """Have content from there in a store; False if it is not there, or damaged.
+
+        Raises:
+            Unreachable: it does not answer.
+        """
+        scratch = os.path.join(store.folder, f".part-{os.urandom(8).hex()}")
+        os.makedirs(store.folder, exist_ok=True)
+        try:
+            download(self._files, self._at(name), scratch, lambda do: self._try(f"Reading {name} from", do))
+            return store.put_file(scratch)[0] == name
+        except FileNotFoundError:
+            return False
+        finally:
+            if os.path.exists(scratch):
+                os.unlink(scratch)
 
 
 Tries = Callable[[Callable[[], None]], None]

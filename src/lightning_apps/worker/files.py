@@ -9,9 +9,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
-from ..base.errors import NotFound, StorageError
+from ..base.errors import NotFound, StorageError, Unreachable
 from ..base.messages import SET
 from ..model.work import LightningWork
 from ..ports import Placement
@@ -29,10 +30,17 @@ from ..storage.path import Path
 from ..storage.payload import NOTHING, _BasePayload
 from ..storage.progress import Progress
 from ..storage.shelf_of_values import ValueShelf
-from ..storage.store import Store, identity
+from ..storage.store import Fetch, Store, identity
 
 Say = Callable[[str], None]
 CARRIERS = (Path, _BasePayload, Drive)
+
+
+Kept = Callable[[Entry], None]
+
+
+def nobody(entry: Entry) -> None:
+    """It is kept here only."""
 
 
 def on_stderr(line: str) -> None:
@@ -48,6 +56,7 @@ class Files:
         store, names: of the run, as this machine sees them.
         private: a folder for copies that cannot lie where their origin has them.
         machine: tells this machine from others.
+        kept: told of all content that is handed over; it may keep it elsewhere as well.
         say: takes lines for people.
     """
 
@@ -59,9 +68,10 @@ class Files:
         private: str,
         machine: str,
         say: Say = on_stderr,
+        kept: Kept = nobody,
     ) -> None:
         self._work, self._store, self._names = work, store, names
-        self._private, self._machine, self._say = private, machine, say
+        self._private, self._machine, self._say, self._kept = private, machine, say, kept
         self._known: dict[str, tuple[list[int], str]] = {}  # files of this machine, and what their content was
         self._seen: dict[str, str] = {}  # payloads that are kept, by attribute
 
@@ -239,6 +249,7 @@ class Files:
         size = 0 if folder else stat.st_size
         with Progress(f"{self._work.name}: handing over {name}", size, self._say) as progress:
             entry = self._taken(name, here, folder, progress)
+        self._kept(entry)
         self._names.put(self._work.name, entry)
         return True
 
@@ -274,7 +285,9 @@ class Files:
             if os.path.exists(scratch):
                 os.unlink(scratch)
         payload._content = content
-        self._names.put(self._work.name, Entry(payload.name or "", n.VALUE, content, size, at=time.time()))
+        entry = Entry(payload.name or "", n.VALUE, content, size, at=time.time())
+        self._kept(entry)
+        self._names.put(self._work.name, entry)
 
     def has_value(self, payload: _BasePayload) -> bool:
         """Whether its origin has handed it over."""
@@ -340,22 +353,64 @@ def files_in(work: LightningWork, order: Placement, machine: str) -> Files:
     """The files of a work: in the run's folder where its process sees that, else in one of its own, with an exchange."""
     folder = order.files
     private = os.path.join(folder, "beside", work.name.replace(os.sep, "_"))
-    if not order.exchange:
-        return Files(work, store_of(order), Names(os.path.join(folder, "names")), private, machine)
     store = store_of(order)
+    kept = keeping_there(order, store) if order.storage else nobody
+    if not order.exchange:
+        return Files(work, store, Names(os.path.join(folder, "names")), private, machine, kept=kept)
     own = Exchange(store, order.exchange_token)
     names = NamesElsewhere(order.exchange, order.exchange_token, own.address)
-    return Files(work, store, names, private, f"{machine} {folder}")
+    return Files(work, store, names, private, f"{machine} {folder}", kept=kept)
+
+
+def keeping_there(order: Placement, store: Store) -> Kept:
+    """Sends what is handed over, before anybody is told of it."""
+    remote = there(order)
+
+    def keep(entry: Entry) -> None:
+        contents = {entry.content}
+        if entry.kind == n.TREE:
+            contents |= trees.load(store, entry.content).contents()
+        for name in sorted(contents):
+            remote.keep(store, name)
+
+    return keep
 
 
 def store_of(order: Placement) -> Store:
     """The content that a worker has, and where it gets what it has not."""
     store = Store(os.path.join(order.files, "objects"))
+    sources: list[Fetch] = []
     if order.exchange:
         names = NamesElsewhere(order.exchange, order.exchange_token)
         fetcher = Fetcher(store, order.exchange_token)
-        store.fetch = lambda name: fetcher.fetch(name, names.homes(name))
+        sources.append(lambda name: fetcher.fetch(name, names.homes(name)))
+    if order.storage:
+        sources.append(lambda name: there(order).bring(store, name))
+    store.fetch = first_of(sources)
     return store
+
+
+def there(order: Placement) -> Any:
+    """The store that content goes to and comes from as well."""
+    return import_module("..storage.remote", __package__).RemoteContent(order.storage)
+
+
+def first_of(sources: list[Fetch]) -> Fetch:
+    """Asks one after the other; one that does not answer is an error only where no other has it."""
+
+    def fetch(name: str) -> bool:
+        failed: Unreachable | None = None
+        for source in sources:
+            try:
+                if source(name):
+                    return True
+            except Unreachable as error:
+                failed = error
+        if failed is not None:
+            raise failed
+        return False
+
+    return fetch
 
 
 def shelf_of(order: Placement) -> ValueShelf:
