@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import socket
 import threading
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as open_websocket
 
@@ -61,10 +64,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(address, doors, seen)
 
 
-@pytest.fixture(autouse=True)
-def _forget(house: House) -> None:
+@pytest.fixture
+def forgetful(house: House) -> House:
+    """The house, with nothing seen yet."""
     house.seen.received = 0
     house.seen.left.clear()
+    return house
 
 
 # -- requests ------------------------------------------------------------------------------------------------
@@ -124,43 +129,71 @@ def test_without_the_last_slash_the_browser_is_sent_to_it(house: House) -> None:
     assert (answer.status, answer.getheader("location")) == (307, "in/?a=1")
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    pieces=st.lists(st.binary(min_size=1, max_size=300), max_size=6),
+    chunked=st.booleans(),
+    cuts=st.lists(st.integers(0, 3000), max_size=6),
+    gives_up=st.booleans(),
+)
+def test_a_body_arrives_as_it_was_sent_however_it_is_cut_and_who_gives_up_hurts_nobody(
+    house: House, pieces: list[bytes], chunked: bool, cuts: list[int], gives_up: bool
+) -> None:
+    body = b"".join(pieces)
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n" if chunked else body
+    length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(body)
+    sent = b"POST /w/in/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + length + b"\r\n\r\n" + framed
+    places = sorted({cut % (len(sent) + 1) for cut in cuts} | {0, len(sent)})
+    if gives_up:
+        places = places[:-1]
+
+    with socket.create_connection((house.host, house.port), timeout=20) as connection:
+        for begin, end in itertools.pairwise(places):
+            connection.sendall(sent[begin:end])
+        if not gives_up:
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert json.loads(answer.read())["body"].encode("latin-1") == body
+    assert house.json("/w/in/after")["path"] == "/after"
+
+
 # -- streams -------------------------------------------------------------------------------------------------
 
 
-def test_events_come_as_they_are_sent_and_leaving_ends_the_server_inside(house: House) -> None:
-    answer = house.ask("/w/in/forever")
+def test_events_come_as_they_are_sent_and_leaving_ends_the_server_inside(forgetful: House) -> None:
+    answer = forgetful.ask("/w/in/forever")
     first = [answer.readline() for _ in range(3)]
-    assert not house.seen.left.is_set()
+    assert not forgetful.seen.left.is_set()
     answer.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     assert first == [b"data: 1\n", b"\n", b"data: 2\n"]
-    assert house.seen.left.wait(10)
+    assert forgetful.seen.left.wait(10)
 
 
-def test_leaving_before_the_answer_has_begun_is_noticed(house: House) -> None:
-    connection = house.raw(b"GET /w/in/silent HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_leaving_before_the_answer_has_begun_is_noticed(forgetful: House) -> None:
+    connection = forgetful.raw(b"GET /w/in/silent HTTP/1.1\r\nHost: x\r\n\r\n")
     connection.close()
 
-    assert house.seen.left.wait(10)
+    assert forgetful.seen.left.wait(10)
 
 
-def test_a_reader_that_does_not_read_holds_the_server_inside_back(house: House, eventually: Eventually) -> None:
-    connection = house.raw(b"GET /w/in/flood HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_a_reader_that_does_not_read_holds_the_server_inside_back(forgetful: House, eventually: Eventually) -> None:
+    connection = forgetful.raw(b"GET /w/in/flood HTTP/1.1\r\nHost: x\r\n\r\n")
     connection.recv(10)
     seen = [-1, 0]
 
     def stalled() -> bool:
         threading.Event().wait(0.2)
-        seen[:] = seen[1], house.seen.received
+        seen[:] = seen[1], forgetful.seen.received
         return seen[0] == seen[1]
 
     eventually(stalled, 20)
-    assert house.seen.received < 64 << 20  # of 128 MiB
+    assert forgetful.seen.received < 64 << 20  # of 128 MiB
     connection.close()
 
 
-def test_a_server_inside_that_does_not_read_holds_the_upload_back(house: House) -> None:
-    connection = house.raw(b"POST /w/in/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 268435456\r\n\r\n")
+def test_a_server_inside_that_does_not_read_holds_the_upload_back(forgetful: House) -> None:
+    connection = forgetful.raw(b"POST /w/in/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 268435456\r\n\r\n")
     connection.settimeout(2)
     sent = 0
     with pytest.raises(TimeoutError):
