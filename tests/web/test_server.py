@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import socket
 from typing import Any
 
+import httpx
 import pytest
 
 COUNTER = """
@@ -30,6 +34,19 @@ class Root(L.LightningFlow):
 
 app = L.LightningApp(Root())
 """
+
+STUBBORN = COUNTER.replace(
+    "        self.n = 1\n",
+    """
+        import time
+        self.n = 1
+        while True:
+            try:
+                time.sleep(1)
+            except BaseException:
+                pass
+""",
+)
 
 
 def test_the_state_of_flow_and_works_is_served(serve: Any) -> None:
@@ -96,3 +113,34 @@ def test_a_host_that_is_started_again_has_the_same_port(serve: Any, eventually: 
 
     assert again.address == app.address
     assert again.http.get("/api/v1/state").headers["etag"] > version
+
+
+@pytest.mark.slow
+def test_a_host_that_was_killed_is_replaced_under_the_same_url(serve: Any, eventually: Any) -> None:
+    app = serve(COUNTER)
+    app.until(lambda state: state["vars"]["seen"] == 1)
+    version = app.http.get("/api/v1/state").headers["etag"]
+    (entry,) = app.process._out.parent.rglob("host.json")
+
+    os.kill(json.loads(entry.read_text())["pid"], signal.SIGKILL)
+
+    def served_again() -> bool:
+        try:
+            answer = app.http.get("/api/v1/state")
+        except httpx.TransportError:
+            return False
+        return answer.status_code == 200 and answer.headers["etag"] > version and answer.json()["vars"]["seen"] == 1
+
+    eventually(served_again, 20, what=app.process.report)
+    assert app.get("/healthz") == {"status": "ok"}
+
+
+def test_an_app_that_ends_says_so_to_who_looks(serve: Any, eventually: Any) -> None:
+    app = serve(STUBBORN, env={"LIGHTNING_GRACE": "3"})
+    app.until(lambda state: state["works"]["count"]["vars"]["n"] == 1)
+
+    app.process.interrupt()
+
+    app.until(lambda state: state["app_state"]["stage"] == "stopping")
+    answer = app.http.patch("/api/v1/state", json=[{"op": "replace", "path": "/vars/seen", "value": 5}], timeout=40)
+    assert answer.status_code == 503

@@ -524,6 +524,8 @@ class Host:
 
     def _end(self) -> None:
         """Works get SIGTERM, what they still say is heard, and nothing is left."""
+        if self.web is not None:
+            self.web.ending(self.app.stage)
         if self.showing is not None:
             self.showing.stop()
         try:

@@ -93,7 +93,7 @@ class Web:
         self._board = Board(self._postbox.items, generation)
         self._stage = ""
         self._service: Any = None
-        self._closed = False
+        self._closed = self._ending = False
         self._wake_out, self._wake_in = os.pipe()
         for end in (self._wake_out, self._wake_in):
             os.set_blocking(end, False)
@@ -137,6 +137,13 @@ class Web:
         self._service.desk.answer(reply)
         return True
 
+    def ending(self, stage: str) -> None:
+        """The flow has run for the last time: requests are refused from here on, and the state can still be read."""
+        self.publish(None, stage)
+        self._ending = True
+        if self._service is not None:
+            self._service.no_more()
+
     def close(self) -> None:
         """Let go of everything; answers under way are finished."""
         self._closed = True
@@ -171,6 +178,8 @@ class Web:
             self._folder.path, self.address, self.extra,
         )  # fmt: skip
         self._service = service
+        if self._ending:
+            service.no_more()
         if self._closed:
             service.stop()
         before = sys.getswitchinterval()

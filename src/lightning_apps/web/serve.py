@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -74,9 +75,14 @@ class Service:
         self._board.catch_up()
         self.feed.deliver()
 
+    def no_more(self) -> None:
+        """From any thread: the flow answers nothing any more; what is known can still be read."""
+        with contextlib.suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self.desk.close)
+
     def stop(self) -> None:
         """From any thread: end; requests that wait for the flow fail."""
         self._stopped = True
+        self.no_more()
         if self._server is not None:
-            self._loop.call_soon_threadsafe(self.desk.close)
             self._server.stop()

@@ -78,6 +78,9 @@ class Server:
             connection.shutdown()
         if state.tasks:
             await asyncio.wait(list(state.tasks), timeout=FAREWELL)
+        began = self._loop.time()
+        while state.connections and self._loop.time() - began < FAREWELL:
+            await asyncio.sleep(0.01)  # what was answered is still on its way
         left = list(state.tasks)
         for task in left:
             task.cancel()

@@ -43,7 +43,7 @@ class State:
 
     def __init__(self, board: Board, served: Served, changes: Mapping[str, Handler]) -> None:
         self._board, self._served, self._changes = board, served, changes
-        self._tag, self._headers = "", [CONTENT]
+        self._body, self._tag, self._headers = b"", "", [CONTENT]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         change = self._changes.get(scope["method"])
@@ -57,10 +57,11 @@ class State:
         board = self._board
         board.catch_up()
         body = board.state()
-        tag = f'"{board.version}"'
-        if tag != self._tag:
+        if body is not self._body:
+            running = board.stage == AppStage.RUNNING
+            tag = f'"{board.version}"' if running else f'"{board.version}-{board.stage}"'
             length = (b"content-length", b"%d" % len(body))
-            self._tag, self._headers = tag, [CONTENT, FRESH, length, (b"etag", tag.encode())]
+            self._body, self._tag, self._headers = body, tag, [CONTENT, FRESH, length, (b"etag", tag.encode())]
         wanted = session = b""
         for name, value in scope["headers"]:
             if name == b"if-none-match":
@@ -125,7 +126,7 @@ class Writes:
         """The turn that an If-Match header speaks of."""
         if tag is None or tag.strip() == "*":
             return None
-        generation, _, turn = tag.strip().removeprefix("W/").strip('"').partition(".")
+        generation, _, turn = tag.strip().removeprefix("W/").strip('"').partition("-")[0].partition(".")
         if not (generation.isascii() and generation.isdigit() and turn.isascii() and turn.isdigit()):
             raise CannotEdit(f"If-Match: {tag} is no version; the ETag of an answer is one.")
         if int(generation) != self._board.generation:
