@@ -16,6 +16,7 @@ from lightning_apps.base.encoding import decode, encode
 from lightning_apps.base.errors import Blocked, ScheduleError
 from lightning_apps.base.messages import DELETE, SET, SPLICE, Change, Changed, Changes, Failure, Say, Whole
 from lightning_apps.core import cron, layouts
+from lightning_apps.core.arguments import describe_arguments
 from lightning_apps.core.mirror import Mirror
 from lightning_apps.core.options import Options
 from lightning_apps.core.pace import Pace
@@ -306,3 +307,25 @@ def test_once_blocked_calls_that_are_done_or_parallel_still_return() -> None:
     warnings = [each for each in effects if isinstance(each, Say)]
     assert {(each.level, each.once) for each in warnings} == {("warning", True)}
     assert not talk.core.crew.lives["root.beside"].calls.by_key
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "shown"),
+    [
+        ((), {}, "()"),
+        ((0.1, "a"), {"epochs": 3}, "(0.1, 'a', epochs=3)"),
+        (("x" * 118,), {}, f"('{'x' * 118}')"),
+        (("x" * 119,), {}, f"('{'x' * 116}…)"),
+    ],
+)
+def test_arguments_are_shown_as_they_were_written_up_to_120_characters(args: Any, kwargs: Any, shown: str) -> None:
+    assert describe_arguments(args, kwargs) == shown
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+def test_arguments_that_cannot_be_shown_are_three_dots() -> None:
+    assert describe_arguments((Unshown(),), {}) == "(…)"
