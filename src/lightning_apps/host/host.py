@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import socket
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from ..base import messages as m
-from ..base.encoding import decode, encode
-from ..base.errors import JournalFull, RunError, StateMismatch
 from ..base.log import Log
 from ..base.messages import Event, Outcome
-from ..base.settings import Settings, colour_wanted, export, runtime_dir, withdraw
+from ..base.settings import Settings, colour_wanted, export, withdraw
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
-from ..core.restore import put_together
 from ..engines.inline import InlineEngine
 from ..model.app import LightningApp
 from ..model.binding import UNBOUND, free_port
 from ..model.work import LightningWork
-from ..ports import Clock, Engine, Journal, Placement, Survey
-from ..storage.journal import SqliteJournal
-from ..wire import tls
-from ..wire.codec import load_from_worker
-from ..wire.hub import Hub
+from ..ports import Clock, Engine, Journal, Placement
 from ..wire.pump import Pump
 from ..worker.packing import packed, why_not_packed
 from ..worker.process import Threaded
-from . import distant, first_state, signals
+from . import first_state, signals
+from .clock import SystemClock
 from .control import Control
-from .journal import Recorder, next_generation, open_journal
+from .keeping import Keeping
+from .listening import hub_of
 from .main_file import app_file, surroundings
 from .offers import offered
+from .placing import order_for
 from .provenance import Provenance
 from .run_folder import RunFolder
 from .sharing import Sharing
@@ -46,41 +37,10 @@ from .showing import Showing, Surroundings
 from .slow import SlowTurns
 from .web import Web
 
-TAIL = 4 << 20  # bytes of records after which a snapshot is worth while; they are gone through in half a second
-SHORT_TAIL = 64 << 10  # bytes of records that are gone through in a moment
 PLENTY = 8 << 20  # bytes of unread words after which works have to wait
 LAST_LOOKS, LAST_PAUSE = 100, 0.02  # for the last words of a worker on another machine, seconds between looks
 UNISOLATED = 0.5  # seconds that works which cannot be killed have at the end
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
-
-
-T = TypeVar("T")
-
-
-class SystemClock:
-    """This machine's clocks."""
-
-    def wall(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-        return time.monotonic()
-
-
-class Alive:
-    """The places whose workers may still be there: the engine knows of them, or their process is found."""
-
-    def __init__(self, survey: Survey, coordinator: Coordinator, engine: Engine) -> None:
-        self._known = frozenset([*survey.living, *(event.place for event in survey.ended)])
-        self._coordinator, self._engine = coordinator, engine
-
-    def __contains__(self, place: object) -> bool:
-        life = self._coordinator.crew.places.get(str(place))
-        if place in self._known or life is None:
-            return place in self._known
-        return bool(life.pid) and self._engine.adopt(life.place, life.pid, life.began)
 
 
 class Host:
@@ -107,14 +67,12 @@ class Host:
         self.clock = clock or SystemClock()
         folder.lock()
         self.sharing = Sharing(settings, folder)
-        self.journal = journal or open_journal(settings, engine, folder)
-        self.recorder = Recorder(self.journal, self.clock.monotonic)
-        self.generation = next_generation(self.journal)
         level = "debug" if app.log_level == "debug" else settings.log_level
         self.log = Log(level, settings.log_format, colour_wanted(_is_terminal(sys.stderr)))
+        self.keeping = Keeping(settings, engine, folder, self.log, self.clock, self._rest, journal)
         self.slow = SlowTurns(threading.get_ident(), settings.slow_turn)
         self.pump = Pump(self.slow.look, self._plenty)
-        self.hub = _hub(settings, folder, self.pump, self._report, self.generation)
+        self.hub = hub_of(settings, folder, self.pump, self._report, self.keeping.generation)
         self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is)
         self.provenance: Provenance | None = None
         self.web: Web | None = None
@@ -122,8 +80,7 @@ class Host:
         self.exit_code: int | None = None
         self.signal = ""
         self._unread = 0
-        self._kept = -1  # the last turn of which nothing is missing in the journal
-        self._told_idle = self._progressed = False
+        self._told_idle = False
         self._ports: set[int] = set()
         self._started = self.clock.monotonic()
 
@@ -164,7 +121,7 @@ class Host:
                 app_file=file,
                 argv=tuple(settings.argv),
             ),
-            self.generation,
+            self.keeping.generation,
         )  # fmt: skip
         if self.web is not None:
             self.web.extra["doors"] = self.showing.doors
@@ -174,7 +131,7 @@ class Host:
         if not self.settings.with_server:
             return
         try:
-            self.web = Web(self.app, self.settings, self.folder, self.log, self.generation, self.pump.put)
+            self.web = Web(self.app, self.settings, self.folder, self.log, self.keeping.generation, self.pump.put)
         except BaseException:
             self._let_go()
             raise
@@ -202,10 +159,10 @@ class Host:
         if self.web is not None:
             self.web.extra["offer"] = offered(self.app.root)
         self._commit(self._begin(), [])
-        self._kept = self.coordinator.turn
+        self.keeping.complete = self.coordinator.turn
         self.hub.complete = True
         first_state.keep(self.folder, self.coordinator)
-        self.provenance = Provenance(self.folder, self.generation)
+        self.provenance = Provenance(self.folder, self.keeping.generation)
         if self.web is not None and self.exit_code is None:
             self.web.open(self.coordinator.show_all(), self.coordinator.layouts.show_more(self.app.flows))
         self.app._turn = self._once
@@ -219,42 +176,25 @@ class Host:
 
     def _was_let_go(self) -> bool:
         """Whether a flow that was held back at the start has begun, in an earlier host of this run."""
-        return isinstance(self.journal, SqliteJournal) and self.journal.get("begun") == "1"
+        return self.keeping.noted("begun") == "1"
 
     def _let_begin(self) -> None:
         self.app.stage = AppStage.RUNNING
-        if isinstance(self.journal, SqliteJournal):
-            self.journal.set("begun", "1")
+        self.keeping.note("begun", "1")
 
     def _begin(self) -> Outcome:
-        """The first turn of a new run, or where an earlier host of this one left off."""
-        if not isinstance(self.journal, SqliteJournal) or not self.journal.last_turn():
-            return self.coordinator.begin(self.clock.wall())
-        if self.journal.get("ended") == "0":
-            self.log.info(f"The run {self.folder.id} has ended well; there is nothing to resume.")
-            self.exit_code = 0
-            return Outcome(m.Record(0, 0.0), [])
-        never_said = self.journal.get("ended") is None
-        self.journal.set("ended", "")
-        kept, parts, records = self.journal.load_all()
-        if never_said and (code := _ended(records)) is not None:
-            self._exit(m.Exit(code, "The app had just ended when its process was killed."))
-            return Outcome(m.Record(0, 0.0), [])
-        survey = self.engine.survey()
-        if self.showing is not None:
-            self.showing.leave_over(survey.living)
-        snapshot = None if kept is None else _whole(kept, parts)
-        former = first_state.attributes(self.folder)
-        alive = Alive(survey, self.coordinator, self.engine)
-        try:
-            outcome = self.coordinator.restore(snapshot, records, load_from_worker, self.clock.wall(), alive, former)
-        except StateMismatch as error:
-            raise RunError(f"The run {self.folder.id} cannot be resumed. {error}") from None
-        for place in self.coordinator.crew.places:
-            self.hub.expect(place)
-        for event in survey.ended:
-            self._report(event)
-        return outcome
+        """The first turn, of a new run or of one that is taken up."""
+        resumed = self.keeping.begin(self.coordinator)
+        if resumed.ended is not None:
+            self._exit(m.Exit(*resumed.ended))
+        if resumed.survey is not None:
+            if self.showing is not None:
+                self.showing.leave_over(resumed.survey.living)
+            for place in self.coordinator.crew.places:
+                self.hub.expect(place)
+            for event in resumed.survey.ended:
+                self._report(event)
+        return resumed.outcome
 
     def turn(self) -> None:
         """Take events, step, write, act."""
@@ -263,8 +203,9 @@ class Host:
         if self.signal:
             self._absorb(events)
             return self._interrupted()
-        if self.recorder.overdue:
-            self._catch_up()
+        if self.keeping.recorder.overdue:
+            self.keeping.catch_up()
+            self._acknowledge()
             if not events and self._too_early():
                 return None
         began = self.clock.monotonic()
@@ -272,11 +213,11 @@ class Host:
             outcome = self.coordinator.step(events, self.clock.wall())
         except KeyboardInterrupt:
             self._commit(_told(self.coordinator.cut_short()), events)
-            self._kept = self.coordinator.turn
+            self.keeping.complete = self.coordinator.turn
             raise
         self._commit(outcome, events)
-        self._kept = self.coordinator.turn
-        self._snapshot()
+        self.keeping.complete = self.coordinator.turn
+        self.keeping.snapshot(self.coordinator)
         self._notice(self.clock.monotonic() - began)
         if self.signal:
             self._interrupted()
@@ -285,9 +226,9 @@ class Host:
     def _patience(self) -> float | None:
         """Seconds until something is to be done even if nothing happens."""
         patience = self._until_awake()
-        if self.recorder.due is None:
+        if self.keeping.recorder.due is None:
             return patience
-        left = max(0.0, self.recorder.due - self.clock.monotonic())
+        left = max(0.0, self.keeping.recorder.due - self.clock.monotonic())
         return left if patience is None else min(left, patience)
 
     def _too_early(self) -> bool:
@@ -315,7 +256,7 @@ class Host:
             self.log.once("warning", verdict)
 
     def _commit(self, outcome: Outcome, events: list[Event]) -> None:
-        written = self._write(lambda: self.recorder.take(outcome, events))  # write before act
+        written = self.keeping.take(outcome, events)  # write before act
         if self.app.stage == AppStage.BLOCKING and not self.coordinator.held:
             self._let_begin()
         for effect in outcome.effects:
@@ -329,52 +270,20 @@ class Host:
         if written:
             self._acknowledge()
 
-    def _catch_up(self) -> None:
-        """Turns that asked for nothing have waited to be written."""
-        self._write(self.recorder.flush)
-        self._acknowledge()
-
     def _acknowledge(self) -> None:
         """Everything up to here is written: whoever waits for that is told."""
-        for outcome, events in self.recorder.take_written():
-            if not (self._progressed or outcome.record.empty):
-                self._progressed = True
+        for outcome, events in self.keeping.recorder.take_written():
+            if not (self.keeping.progressed or outcome.record.empty):
+                self.keeping.progressed = True
                 self.engine.progressed()
             for event in events:
                 if isinstance(event, m.Said):
                     self.hub.recorded(event)
 
-    def _write(self, write: Callable[[], T]) -> T:
-        """A turn that cannot be recorded has no effect: the flow waits, works go on."""
-        pause = 0.1
-        while True:
-            try:
-                return write()
-            except JournalFull as error:
-                self.log.once("error", f"{error} The flow waits until it can; works go on.")
-            if self.signal:
-                raise KeyboardInterrupt
-            self.pump.rest(pause)
-            pause = min(pause * 2, 5.0)
-
-    def _snapshot(self) -> None:
-        """Now and then, so that a resume has little to go through: when the tail is longer than what it would save."""
-        journal = self.journal
-        if isinstance(journal, SqliteJournal) and journal.bytes_since_snapshot > max(
-            TAIL, 2 * journal.bytes_of_snapshot
-        ):
-            self._write(_snapshot_of(self.coordinator, journal, self.clock.wall()))
-
-    def _last_snapshot(self) -> None:
-        """At the end, so that whoever looks at the run then has no turns to go through; not where something is missing in the journal."""
-        journal, coordinator = self.journal, getattr(self, "coordinator", None)
-        if not isinstance(journal, SqliteJournal) or coordinator is None or not self._progressed:
-            return
-        if self._kept != coordinator.turn or coordinator.turn < journal.last_turn():
-            return
-        if journal.bytes_since_snapshot > max(SHORT_TAIL, journal.bytes_of_snapshot // 4):
-            with contextlib.suppress(JournalFull):  # then they have
-                _snapshot_of(coordinator, journal, self.clock.wall())()
+    def _rest(self, seconds: float) -> None:
+        if self.signal:
+            raise KeyboardInterrupt
+        self.pump.rest(seconds)
 
     def _report(self, event: Event) -> None:
         """From engines and the hub; a death comes behind the last byte of its link."""
@@ -408,35 +317,9 @@ class Host:
         if pickled is None and "isolation" in self.engine.promises and self.coordinator.lineage.is_new(work):
             self._report(m.Refused(effect.place, why_not_packed(work)))
             return
-        out, err = self.folder.log_files(effect.work)
-        compute = work.cloud_compute
-        needs, file = compute.requirement, app_file()
-        order = Placement(
-            place=effect.place,
-            work=effect.work,
-            address=self.hub.address,
-            token=self.hub.expect(effect.place),
-            start_method=work._lit_options.get("start_method") or self.settings.start_method,
-            cwd=os.getcwd(),
-            argv=tuple(self.settings.argv),
-            app_file=file,
-            env={**surroundings(file), **self._own_app(effect.work)},
-            out=out,
-            err=err,
-            **self.sharing.told(effect.place),
-            reference_above=self.settings.reference_above,
-            pickled=pickled,
-            cpus=needs.cpus or None,
-            memory=needs.memory or None,
-            devices=compute.devices or None,
-            wish_devices=compute.wish,
-            orphan_limit=self.settings.orphan_limit,
-            patience=compute.patience,
-            compute=compute.name,
-            resources=dict(compute.resources or {}),
-            requirements=tuple(work.cloud_build_config.requirements) if work.cloud_build_config else (),
-        )
-        self.engine.place(order)
+        hub, told = (self.hub.address, self.hub.expect(effect.place)), self._own_app(effect.work)
+        shared = self.sharing.told(effect.place)
+        self.engine.place(order_for(work, effect.place, pickled, self.settings, self.folder, hub, told, shared))
 
     def _own_app(self, component: str) -> dict[str, str]:
         """What tells a component's process where its app is."""
@@ -461,7 +344,7 @@ class Host:
         """For another terminal; on the polling thread, so it looks at single values only."""
         return {
             "pid": os.getpid(),
-            "generation": self.generation,
+            "generation": self.keeping.generation,
             "turn": self.coordinator.turn,
             "stage": self.app.stage,
         }
@@ -485,8 +368,7 @@ class Host:
     def _exit(self, effect: m.Exit) -> None:
         if self.exit_code is None:
             self.exit_code = effect.code
-            if isinstance(self.journal, SqliteJournal):
-                self.journal.set("ended", str(effect.code))
+            self.keeping.note("ended", str(effect.code))
             self.app.stage = AppStage.FAILED if effect.code else AppStage.STOPPING
         if effect.message:
             self._plainly(effect.message)
@@ -544,24 +426,14 @@ class Host:
         coordinator = getattr(self, "coordinator", None)
         if coordinator is not None:
             code = "an error" if self.exit_code is None else f"exit code {self.exit_code}"
-            self._keep_last_words(coordinator.absorb(events, self.clock.wall(), self.signal or code))
-
-    def _keep_last_words(self, outcome: Outcome) -> None:
-        """They make sense only on top of everything before them."""
-        turn = outcome.record.turn
-        if self._kept != turn - 1:
-            return
-        try:
-            self.journal.append(outcome.record)
-        except JournalFull as error:
-            self.log.error(f"{error} What works said at the end of the app is not kept.")
-            return
-        self._kept = turn
-        if self.web is not None:
-            self.web.publish(outcome.published, self.app.stage)
-        for effect in outcome.effects:
-            if isinstance(effect, m.Send):
-                self._send(effect)
+            outcome = coordinator.absorb(events, self.clock.wall(), self.signal or code)
+            if not self.keeping.last_words(outcome):
+                return
+            if self.web is not None:
+                self.web.publish(outcome.published, self.app.stage)
+            for effect in outcome.effects:
+                if isinstance(effect, m.Send):
+                    self._send(effect)
 
     def _let_go(self) -> None:
         if self.web is not None:
@@ -575,10 +447,11 @@ class Host:
         if self.provenance is not None:
             self.provenance.finish()
         self.pump.close()
-        self._last_snapshot()
-        self.journal.close()
-        self.app.exit_code = self.exit_code if self.exit_code is not None else 1
         coordinator = getattr(self, "coordinator", None)
+        if coordinator is not None:
+            self.keeping.last_snapshot(coordinator)
+        self.keeping.journal.close()
+        self.app.exit_code = self.exit_code if self.exit_code is not None else 1
         if coordinator is not None:
             coordinator.finish(self.clock.wall())
         self.sharing.close()
@@ -594,27 +467,9 @@ PERFORM: dict[type, Callable[[Host, Any], None]] = {
 }
 
 
-def _snapshot_of(coordinator: Coordinator, journal: SqliteJournal, at: float) -> Callable[[], None]:
-    """Keeps everything as it is now, in as many tries as it takes."""
-    snapshot, grown = coordinator.snapshot_apart()
-    data, parts = encode(snapshot), {name: (whole, encode(part)) for name, (whole, part) in grown.items()}
-    return lambda: journal.keep_snapshot(coordinator.turn, at, data, parts)
-
-
-def _whole(kept: bytes, parts: dict[str, list[tuple[int, bytes]]]) -> Any:
-    """A snapshot as it is kept, and what is kept apart from it."""
-    return put_together(decode(kept), {name: [(n, decode(part)) for n, part in each] for name, each in parts.items()})
-
-
 def _told(outcome: Outcome) -> Outcome:
     """Without what only makes sense in an app that goes on."""
     return Outcome(outcome.record, [effect for effect in outcome.effects if isinstance(effect, (m.Say, m.Reply))])
-
-
-def _ended(records: list[m.Record]) -> int | None:
-    """The exit code of an app that ended in the last turn that is recorded."""
-    done = next((record.done for record in reversed(records) if not record.ending), [])
-    return next((int(code) for what, code, *_ in done if what == "ended"), None)
 
 
 def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -622,32 +477,6 @@ def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
     import asyncio
 
     return asyncio.run(coroutine)
-
-
-def _hub(settings: Settings, folder: RunFolder, pump: Pump, report: Callable[[Event], None], generation: int) -> Hub:
-    secure = None
-    if settings.link == "tls":
-        context = distant.context(folder)
-
-        def secure(sock: socket.socket) -> tls.TlsSocket:
-            return tls.accept(sock, context)
-
-    return Hub(_address(settings, folder), pump, report, folder.secret(), generation, secure)
-
-
-def _address(settings: Settings, folder: RunFolder) -> str:
-    """Where the hub listens: the same for every host of a run, so that its workers find the next one."""
-    name = hashlib.blake2b(os.path.abspath(folder.path).encode(), digest_size=8).hexdigest()
-    if settings.link == "tcp":
-        return f"tcp:127.0.0.1:{distant.port_of(folder, 'port')}"
-    if settings.link == "tls":
-        return f"tls:{settings.advertise_host}:{distant.port_of(folder, 'port')}#{distant.fingerprint(folder)}"
-    path = os.path.join(runtime_dir(), f"lightning-{name}.sock")
-    if len(path.encode()) > 100:
-        path = os.path.join(tempfile.gettempdir(), os.path.basename(path))
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    return f"unix:{path}"
 
 
 def _is_terminal(stream: Any) -> bool:
