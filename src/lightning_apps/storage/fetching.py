@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..base.errors import LightningError, Unreachable
-from .copying import Progress, _silent, chunks
+from .copying import Progress, _silent, read_into
 from .exchange import Caller
 from .hashing import Digest
 from .store import Store
@@ -36,6 +36,9 @@ class Partial:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._done = os.open(f"{path}.done", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.lock = threading.Lock()
+        self.arrived = threading.Condition(self.lock)
+        self.have: set[int] = set()
+        self.given_up = False
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -53,8 +56,13 @@ class Partial:
             os.ftruncate(self._done, 0)
             os.ftruncate(self.descriptor, self.size)
         noted = os.pread(self._done, os.fstat(self._done).st_size, 0)
-        have = {int.from_bytes(noted[at : at + 4], "big") for at in range(0, len(noted) - 3, 4)}
-        return [piece for piece in range(-(-self.size // PIECE)) if piece not in have]
+        self.have = {int.from_bytes(noted[at : at + 4], "big") for at in range(0, len(noted) - 3, 4)}
+        return [piece for piece in range(self.pieces) if piece not in self.have]
+
+    @property
+    def pieces(self) -> int:
+        """How many it has in all."""
+        return -(-self.size // PIECE)
 
     def put(self, piece: int, data: memoryview) -> None:
         """It has come: first its bytes, then the note that says so."""
@@ -64,6 +72,27 @@ class Partial:
             data, at = data[count:], at + count
         with self.lock:
             os.write(self._done, piece.to_bytes(4, "big"))
+            self.have.add(piece)
+            self.arrived.notify_all()
+
+    def give_up(self) -> None:
+        """No more pieces come."""
+        with self.lock:
+            self.given_up = True
+            self.arrived.notify_all()
+
+    def name(self, like: str) -> str:
+        """The name of all of it, hashed piece by piece right behind those that come; "" if some do not."""
+        digest, buffer = Digest(like, threads=True), memoryview(bytearray(PIECE))
+        for piece in range(self.pieces):
+            with self.lock:
+                self.arrived.wait_for(lambda piece=piece: piece in self.have or self.given_up)  # type: ignore[misc]
+                if piece not in self.have:
+                    return ""
+            view = buffer[: min(PIECE, self.size - piece * PIECE)]
+            read_into(self.descriptor, view, piece * PIECE)
+            digest.update(view)
+        return digest.name
 
     def forget(self) -> None:
         """It is of no use."""
@@ -139,8 +168,15 @@ class Fetcher:
                 return True  # another process has brought it meanwhile
             missing = partial.missing()
             progress(size - sum(min(PIECE, size - piece * PIECE) for piece in missing))
-            self._fill(name, partial, missing, addresses, progress)
-            right = _name_of(partial.descriptor, name) == name
+            found: list[str] = []
+            behind = threading.Thread(target=lambda: found.append(partial.name(name)), name="hash", daemon=True)
+            behind.start()
+            try:
+                self._fill(name, partial, missing, addresses, progress)
+            finally:
+                partial.give_up()
+                behind.join()
+            right = found == [name]
             if right:
                 os.fchmod(partial.descriptor, 0o400)
                 os.makedirs(os.path.dirname(self._store.path(name)), mode=0o700, exist_ok=True)
@@ -201,10 +237,3 @@ class Fetcher:
         finally:
             if caller is not None:
                 caller.close()
-
-
-def _name_of(descriptor: int, like: str) -> str:
-    digest = Digest(like, threads=True)
-    for chunk in chunks(descriptor):
-        digest.update(chunk)
-    return digest.name
