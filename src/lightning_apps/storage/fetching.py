@@ -64,12 +64,8 @@ class Partial:
         """How many it has in all."""
         return -(-self.size // PIECE)
 
-    def put(self, piece: int, data: memoryview) -> None:
-        """It has come: first its bytes, then the note that says so."""
-        at = piece * PIECE
-        while data:
-            count = os.pwrite(self.descriptor, data, at)
-            data, at = data[count:], at + count
+    def note(self, piece: int) -> None:
+        """Its bytes are here."""
         with self.lock:
             os.write(self._done, piece.to_bytes(4, "big"))
             self.have.add(piece)
@@ -207,7 +203,7 @@ class Fetcher:
             ) from (failed[0] if failed else None)
 
     def _take_pieces(self, name: str, partial: Partial, todo: list[int], address: str, progress: Progress) -> None:
-        buffer, tries, caller = memoryview(bytearray(PIECE)), 0, None
+        tries, caller = 0, None
         try:
             while True:
                 with partial.lock:
@@ -216,8 +212,8 @@ class Fetcher:
                     piece = todo.pop()
                 try:
                     caller = caller or Caller(address, self._token, self._tls)
-                    view = buffer[: min(PIECE, partial.size - piece * PIECE)]
-                    if caller.read_into(name, piece * PIECE, view) != len(view):
+                    size = min(PIECE, partial.size - piece * PIECE)
+                    if caller.read_to(name, piece * PIECE, size, partial.descriptor) != size:
                         raise Unreachable(f"{address} has less of it than it said")
                 except (OSError, LightningError):
                     with partial.lock:
@@ -231,9 +227,9 @@ class Fetcher:
                     self._sleep(PAUSE * 2**tries)
                     continue
                 tries = 0
-                partial.put(piece, view)
+                partial.note(piece)
                 with partial.lock:
-                    progress(len(view))
+                    progress(size)
         finally:
             if caller is not None:
                 caller.close()
