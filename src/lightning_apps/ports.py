@@ -144,6 +144,12 @@ class Engine(Protocol):
     def observe(self, place: str) -> Observed:
         """What is known of a place now."""
 
+    def abandon(self, place: str) -> None:
+        """A person says that it is no more, which the engine could not know; leads to Exited.  From any thread."""
+
+    def reach(self, place: str, address: str, told: Callable[[str], None]) -> None:
+        """Call `told` with where this machine reaches "host:port" of the worker's: at once, or later from any thread."""
+
     def close(self, grace: float) -> None:
         """Begin to end every place; returns at once.  A second time with a shorter grace hurries."""
 

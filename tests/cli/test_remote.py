@@ -96,6 +96,7 @@ def test_a_failed_call_is_made_again_from_outside(terminal: Terminal) -> None:
     terminal.detach()
     terminal.until_work_is("failed")
     (terminal.folder / "fine").touch()
+    assert "can be abandoned" in terminal.say("works", "abandon", "fails", code=1)
 
     terminal.say("retry", "fails")
 

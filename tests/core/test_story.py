@@ -69,6 +69,23 @@ def test_a_work_that_was_never_asked_says_so() -> None:
     assert verdict(talk.story()) == "root.w was never asked to run."
 
 
+def test_a_call_whose_machine_is_not_heard_says_so_and_what_follows() -> None:
+    talk = Recorded(Root(lambda root: root.w.run(1), w=Work()))
+    talk.tell()
+    talk.arrive("w")
+    talk.running("w")
+
+    talk.tell(m.Silent(talk.place("w"), "The machine of root.w is not heard any more; it may go on there"))
+    said = verdict(talk.story())
+    talk.tell(m.Silent(talk.place("w"), ""))
+
+    assert said.endswith(
+        "was seen running (at its first attempt): the machine of root.w is not heard any more; it may go on there."
+    )
+    assert verdict(talk.story()).endswith("runs (at its first attempt).")
+    assert texts(talk.story())[-1] == "Its machine is heard again."
+
+
 def test_what_a_call_waits_for_is_said() -> None:
     talk = Recorded(Root(lambda root: root.w.run(1), w=Work()))
     talk.tell()

@@ -55,11 +55,6 @@ WAYS = (
     Way("inline", {"LIGHTNING_ENGINE": "inline"}, frozenset()),
     Way("local", {}, PROMISES),
     Way("spawned", {"LIGHTNING_START_METHOD": "spawn"}, PROMISES),
-    Way(
-        "ray",
-        {"LIGHTNING_ENGINE": "ray", "LIGHTNING_ADDRESS": __import__("os").environ.get("TEST_RAY_ADDRESS", "")},
-        PROMISES,
-    ),
     Way("portable", {"LIGHTNING_PORTABLE": "1"}, PROMISES),
     Way("ray", {"LIGHTNING_ENGINE": "ray"}, PROMISES),
 )

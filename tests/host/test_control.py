@@ -26,12 +26,17 @@ class Listening:
 
     def __init__(self, settings: Settings, folder: Any) -> None:
         self.asked: list[m.Asked] = []
+        self.abandoned: list[str] = []
         self.pump, self.over = Pump(), False
         self.control = Control(
-            settings, folder, self.pump, self.pump.put, lambda name: name == "root.w", lambda: {"turn": 3}
+            settings, folder, self.pump, self.pump.put, lambda name: name == "root.w", lambda: {"turn": 3}, self.abandon
         )
         self.thread = threading.Thread(target=self.serve)
         self.thread.start()
+
+    def abandon(self, name: str) -> str:
+        self.abandoned.append(name)
+        return "" if len(self.abandoned) == 1 else "it is running"
 
     def serve(self) -> None:
         while not self.over:
@@ -73,6 +78,18 @@ def test_how_the_host_is_needs_no_turn(host: Any) -> None:
     assert control.ask(folder, Question("status")) == {"turn": 3}
     assert control.answers(folder)
     assert listening.asked == []
+
+
+def test_a_work_is_abandoned_without_a_turn_or_a_sentence_says_why_not(host: Any) -> None:
+    listening, folder = host
+
+    control.ask(folder, Question("abandon", "root.w"))
+    with pytest.raises(RunError, match="it is running"):
+        control.ask(folder, Question("abandon", "root.w"))
+    with pytest.raises(RunError, match="no work"):
+        control.ask(folder, Question("abandon", "root"))
+
+    assert (listening.abandoned, listening.asked) == (["root.w", "root.w"], [])
 
 
 def test_what_cannot_be_done_is_a_sentence(host: Any) -> None:

@@ -2,7 +2,7 @@
 
 worker → host   Hello, Changed, Moved, Ready, Checkpoint, Received                     (numbered by an offset; `Said` in the host)
 host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
-engine → host   Started, Waiting, Refused, Exited, EngineClosed
+engine → host   Started, Waiting, Silent, Refused, Exited, EngineClosed
 hub → host      Attached, Detached, Said, Got
 web → host      Asked, Edited
 coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
@@ -209,6 +209,13 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, tag=5):
     holders: tuple[str, ...] = ()
 
 
+class Silent(msgspec.Struct, frozen=True, array_like=True, tag=13):
+    """The engine does not hear of the process any more, which is not its end: why, and what follows; "": it hears of it again."""
+
+    place: str
+    reason: str
+
+
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=6):
     """The engine can never place it."""
 
@@ -269,7 +276,7 @@ class Edited(msgspec.Struct, frozen=True, array_like=True, tag=12):
     stage: str = ""
 
 
-Event = Union[Said, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Got, Asked, Edited]
+Event = Union[Said, Attached, Detached, Started, Waiting, Silent, Refused, Exited, EngineClosed, Got, Asked, Edited]
 
 # effects: what to do --------------------------------------------------------------------------------------
 
@@ -336,7 +343,7 @@ class Heard(msgspec.Struct, frozen=True, array_like=True, tag=11):
     raw: bytes
 
 
-Taken = Union[Heard, Attached, Detached, Started, Waiting, Refused, Exited, EngineClosed, Got]
+Taken = Union[Heard, Attached, Detached, Started, Waiting, Silent, Refused, Exited, EngineClosed, Got]
 
 
 class Record(msgspec.Struct, array_like=True):

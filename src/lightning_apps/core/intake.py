@@ -159,6 +159,7 @@ HANDLERS: dict[type, Callable[[Intake, Any], bool]] = {
     m.Detached: Intake._noted,
     m.Started: Intake._started,
     m.Waiting: Intake._waiting,
+    m.Silent: Intake._noted,
     m.Refused: Intake._refused,
     m.Exited: Intake._exited,
     m.Got: Intake._got,

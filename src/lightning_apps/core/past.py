@@ -130,7 +130,7 @@ class Past:
 
     def _attached(self, event: m.Attached) -> None:
         work = self._at_place(event.place)
-        work.attached, work.waits, work.pid = True, "", event.pid
+        work.attached, work.waits, work.silent, work.pid = True, "", "", event.pid
         if event.received:
             work.mirror.received(event.received)
         else:
@@ -142,6 +142,9 @@ class Past:
     def _waiting(self, event: m.Waiting) -> None:
         self._at_place(event.place).waits = event.reason
 
+    def _silent(self, event: m.Silent) -> None:
+        self._at_place(event.place).silent = event.reason
+
     def _got(self, event: m.Got) -> None:
         self._work(work_of(event.place)).mirror.received(event.version)
 
@@ -151,7 +154,7 @@ class Past:
     def _leave(self, place: str) -> None:
         work = self._work(work_of(place))
         work.mirror.restart()
-        work.place, work.pid, work.attached, work.waits = "", 0, False, ""
+        work.place, work.pid, work.attached, work.waits, work.silent = "", 0, False, "", ""
 
     # -- what was done -------------------------------------------------------------------------------------
 
@@ -236,7 +239,8 @@ def differences(before: Mapping[str, Values], after: Mapping[str, Values]) -> It
 
 
 TAKEN: dict[type, Callable[[Past, Any], None]] = {
-    m.Heard: Past._heard, m.Attached: Past._attached, m.Started: Past._started, m.Waiting: Past._waiting, m.Got: Past._got,
+    m.Heard: Past._heard, m.Attached: Past._attached, m.Started: Past._started, m.Waiting: Past._waiting, m.Silent: Past._silent,
+    m.Got: Past._got,
     m.Exited: Past._gone_place, m.Refused: Past._gone_place,
 }  # fmt: skip
 DONE: dict[str, Callable[..., None]] = {

@@ -35,7 +35,7 @@ class WorkSeen:
         self.opening: dict[str, str] = {}  # key to arguments, of calls whose number is still to come
         self.latest = 0
         self.place, self.pid, self.attached = "", 0, False
-        self.stage, self.at, self.waits = Stage.NOT_STARTED, 0.0, ""
+        self.stage, self.at, self.waits, self.silent = Stage.NOT_STARTED, 0.0, "", ""
 
     @property
     def call(self) -> CallSeen | None:
@@ -52,7 +52,7 @@ class WorkSeen:
         if call is None or (self.stage == Stage.STOPPED and self.at >= call.at):
             return self.stage, self.at, ""
         waits = self.waits if call.stage == Stage.PENDING and not self.attached else ""
-        return call.stage, call.at, waits or call.reason
+        return call.stage, call.at, self.silent or waits or call.reason
 
 
 def work_of_snapshot(life: dict[str, Any]) -> WorkSeen:

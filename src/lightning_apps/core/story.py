@@ -57,7 +57,7 @@ class Story:
         self.calls: dict[int, CallTold] = {}
         self.sentences: list[Sentence] = []
         self.latest = 0
-        self.waits, self.place, self.ready = "", "", False
+        self.waits, self.silent, self.place, self.ready = "", "", "", False
         self._ending = False  # the app has ended, and what is told is what works still said
         self._first, self._turn, self._at = 0, 0, 0.0
         self._arguments: dict[str, str] = {}
@@ -142,6 +142,8 @@ class Story:
         return f"was stopped, because {because(call.reason or 'pending')}"
 
     def _running(self, call: CallTold, lives: bool, now: float) -> str:
+        if self.silent and lives:
+            return f"was seen running ({_attempt(call)}): {_small(self.silent)}"
         return f"runs ({_attempt(call)})" if lives else f"was running ({_attempt(call)}) when the records end"
 
     def _pending(self, call: CallTold, lives: bool, now: float) -> str:
@@ -157,6 +159,8 @@ class Story:
             return f"for {before[0].name} of the same work, which comes first"
         if call.retry:
             return f"for its next attempt, in {max(0.0, call.retry - now):.3g} s, because {because(call.reason)}"
+        if self.silent:
+            return f"for its process, of which nothing is heard: {_small(self.silent)}"
         if self.waits:
             return f"for a place: {self.waits}"
         return "for its process to take it" if self.ready else "for its process to be ready"
@@ -171,12 +175,17 @@ class Story:
         self._say(f"A process was started for it (process {event.pid}).")
 
     def _new_place(self, place: str) -> None:
-        self.place, self.ready = place, False
+        self.place, self.ready, self.silent = place, False, ""
 
     def _waiting(self, event: m.Waiting) -> None:
         if event.reason != self.waits:
             self._say(f"It waits for a place: {event.reason}.")
         self.waits = event.reason
+
+    def _silent(self, event: m.Silent) -> None:
+        if self.place in ("", event.place):
+            self.silent = event.reason
+            self._say(f"{event.reason}." if event.reason else "Its machine is heard again.")
 
     def _refused(self, event: m.Refused) -> None:
         self._say(f"It can never be placed: {event.reason}")
@@ -194,7 +203,7 @@ class Story:
             return  # an earlier one, of which a later host was told once more
         how = "went away with its machine" if event.lost else how_it_ended(event.code, event.signal)
         self._say(f"Its process {how}.")
-        self.place, self.waits, self.ready = "", "", False
+        self.place, self.waits, self.silent, self.ready = "", "", "", False
 
     def _heard(self, event: m.Heard) -> None:
         word = foreign.decode_word(event.raw)
@@ -213,7 +222,7 @@ class Story:
         self._ending = False
         if self.place in gone:
             self._say("The run was resumed, and its process was gone with the earlier host.")
-            self.place, self.waits, self.ready = "", "", False
+            self.place, self.waits, self.silent, self.ready = "", "", "", False
             for call in self.calls.values():
                 call.stage = Stage.PENDING if call.stage == Stage.RUNNING else call.stage
         elif self.place:
@@ -303,10 +312,14 @@ def _attempt(call: CallTold) -> str:
     return "at its first attempt" if call.attempts <= 1 else f"at attempt {call.attempts}"
 
 
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
 Told = Callable[..., None]
 TAKEN: dict[type, Told] = {
-    m.Started: Story._started, m.Waiting: Story._waiting, m.Refused: Story._refused, m.Attached: Story._attached, m.Exited: Story._exited,
-    m.Heard: Story._heard,
+    m.Started: Story._started, m.Waiting: Story._waiting, m.Silent: Story._silent, m.Refused: Story._refused,
+    m.Attached: Story._attached, m.Exited: Story._exited,    m.Heard: Story._heard,
 }  # fmt: skip
 DONE: dict[str, Told] = {"opened": Story._opened, "start": Story._start, "stop": Story._stop}
 ARRIVALS: dict[str, Told] = {"made": Story._came, "gone": Story._left}

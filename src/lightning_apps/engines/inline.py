@@ -113,6 +113,13 @@ class InlineEngine:
         """What is known of a place now."""
         return self._observed.get(place, Observed("unknown"))
 
+    def abandon(self, place: str) -> None:
+        """No thread is ever out of sight."""
+
+    def reach(self, place: str, address: str, told: Callable[[str], None]) -> None:
+        """It is this machine."""
+        told(address)
+
     def close(self, grace: float) -> None:
         """Ask every work to end; those that do so at once are done properly, nobody waits for the others."""
         self._closing = True

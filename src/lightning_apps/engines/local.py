@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 import msgspec
 
@@ -170,6 +171,13 @@ class LocalEngine:
     def observe(self, place: str) -> Observed:
         """What is known of a place now."""
         return self._observed.get(place, Observed("unknown"))
+
+    def abandon(self, place: str) -> None:
+        """Every end on this machine is seen, so there is nothing that a person knows better."""
+
+    def reach(self, place: str, address: str, told: Callable[[str], None]) -> None:
+        """It is this machine."""
+        told(address)
 
     def close(self, grace: float) -> None:
         """Begin to end every worker; `closed` says when nothing is left of them and their output is written."""

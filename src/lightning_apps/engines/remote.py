@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from .. import __version__
 from ..base.errors import EngineError, LightningError
 from ..base.log import Log
-from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiting
+from ..base.messages import EngineClosed, Event, Exited, Refused, Silent, Started, Waiting
 from ..base.settings import Settings
 from ..ports import Observed, Placement, Report, Survey, Watch
 from . import process_tree
@@ -226,11 +227,14 @@ class RemoteEngine:
         self._desk.soon(lambda: self._over(Exited(place, lost=True)))
         self._launcher.kill(place)
 
-    def endpoint(self, place: str, port: int) -> tuple[str, int]:
-        """Where a port of a worker's machine is reached from here."""
-        if place not in self._places:
-            return "127.0.0.1", port
-        return "127.0.0.1", int(self._desk.call(self._desk.door(place, port)).result(10.0))
+    def reach(self, place: str, address: str, told: Callable[[str], None]) -> None:
+        """Through a port of this machine that leads to the one of the worker's machine, whatever its address was there."""
+
+        async def open_door() -> None:
+            port = await self._desk.door(place, int(address.rpartition(":")[2]))
+            told(f"127.0.0.1:{port}")
+
+        self._desk.call(open_door())
 
     def close(self, grace: float) -> None:
         """Begin to end every place."""
@@ -275,7 +279,6 @@ class RemoteEngine:
             )
             return words.Away("another version")
         kept.node = word.node
-        found.told = False
         self._lost_nodes -= {word.node}
         self._launcher.began(place, self.mark_of(place), word.node)
         if word.pid or word.ended:
@@ -413,9 +416,8 @@ class RemoteEngine:
                 self._over(Exited(place, lost=True))
             elif self._closing and moment >= self._given_up_at and minded.sight.silent(moment):
                 self._leave(found.kept)
-            elif minded.sight.silent(moment) and not found.told:
-                found.told, found.observed = True, Observed("unknown")
-                self._tell_silent(found.kept)
+            elif minded.sight.silent(moment) != found.told:
+                self._see(found)
         self._desk.later(LOOK, self._look)
 
     def _leave(self, kept: Kept) -> None:
@@ -427,14 +429,18 @@ class RemoteEngine:
         )
         self._over(Exited(kept.order.place, lost=True))
 
-    def _tell_silent(self, kept: Kept) -> None:
-        order = kept.order
+    def _see(self, found: Place) -> None:
+        """Its machine is not heard any more, or again: people are told, and nothing else follows."""
+        found.told, order = not found.told, found.kept.order
+        found.observed = Observed("unknown" if found.told else "running")
         what = (
             f"it is replaced when it has been silent for {order.patience:g} s"
             if order.patience is not None
             else f"it may go on there, so it is not replaced; `lightning works abandon {order.work}` says that it does not"
         )
-        self._log.warning(f"The machine of {order.work} is not heard any more; {what}.")
+        reason = f"The machine of {order.work} is not heard any more; {what}" if found.told else ""
+        self._log.warning(f"{reason}.") if reason else self._log.info(f"The machine of {order.work} is heard again.")
+        self._report(Silent(order.place, reason))
 
     def silent_nodes(self) -> frozenset[str]:
         """Machines that are not heard: nothing is placed there."""

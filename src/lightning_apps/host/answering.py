@@ -12,6 +12,7 @@ from ..model.work import LightningWork
 from ..web.behind import Behind, Doors
 from .probing import Answer, Prober
 
+Reach = Callable[[str, str, Callable[[str], None]], None]
 ANYWHERE = ("", "0.0.0.0", "::")
 
 
@@ -21,12 +22,13 @@ class Answering:
     Args:
         tree: the components by name.
         put: gives an event to the flow's thread; called on the prober's.
+        reach: finds out where this machine reaches an address of the machine of a place; see `Engine.reach`.
     """
 
     def __init__(
-        self, prober: Prober, doors: Doors, tree: Mapping[str, Component], put: Callable[[Event], None]
+        self, prober: Prober, doors: Doors, tree: Mapping[str, Component], put: Callable[[Event], None], reach: Reach
     ) -> None:
-        self._prober, self._doors, self._tree, self._put = prober, doors, tree, put
+        self._prober, self._doors, self._tree, self._put, self._reach = prober, doors, tree, put, reach
         self._known: dict[str, tuple[str, str]] = {}  # work → place and address that is, or was, asked
 
     def heard(self, event: Event) -> None:
@@ -57,7 +59,12 @@ class Answering:
             return
         self._known[name] = place, address
         self._doors.put(f"w/{name}", Behind(waits=f"The server of {name} does not answer yet."))
-        self._prober.watch(f"w/{name}", address, ["/"], lambda answer: self._answers(name, address, answer))
+
+        def watch(reached: str) -> None:
+            if self._known.get(name) == (place, address):
+                self._prober.watch(f"w/{name}", reached, ["/"], lambda answer: self._answers(name, reached, answer))
+
+        self._reach(place, address, watch)
 
     def _answers(self, name: str, address: str, answer: Answer) -> None:
         """On the prober's thread."""

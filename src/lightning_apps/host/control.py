@@ -25,7 +25,7 @@ from ..wire.pump import Pump
 from .run_folder import RunFolder
 
 OF_WORKS = frozenset({"retry", "stop", "start"})
-STATUS = "status"
+STATUS, ABANDON = "status", "abandon"
 LIMIT = 1 << 16  # bytes of a question
 CALLERS = 16  # at once
 PATIENCE = 10.0  # seconds in which a question has to be put
@@ -76,6 +76,7 @@ class Control:
         report: is given what is asked, as an event.
         is_work: whether there is a work of this name.
         status: says how the host is; on the pump's polling thread.
+        abandon: gives up a work's process that is out of sight, or says why not; there as well.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class Control:
         report: Callable[[Event], None],
         is_work: Callable[[str], bool],
         status: Callable[[], dict[str, Any]],
+        abandon: Callable[[str], str],
     ) -> None:
         self._pump, self._report, self._is_work, self._status = pump, report, is_work, status
+        self._abandon = abandon
         self._secret, self._path = folder.secret(), os.path.join(folder.path, ADDRESS)
         self._server, self.address = listen(_address(settings, folder))
         self._callers: dict[str, Caller] = {}
@@ -133,6 +136,8 @@ class Control:
             self._hang_up(caller)
         elif question.method == STATUS:
             self._say(caller, Answer(value=self._status()))
+        elif question.method == ABANDON and self._is_work(question.component):
+            self._say(caller, Answer(self._abandon(question.component)))
         elif question.method not in OF_WORKS or not self._is_work(question.component):
             what = f"{question.component}.{question.method}"
             self._say(caller, Answer(f"The app has no work for {what}, or it cannot be asked for from outside."))

@@ -73,7 +73,7 @@ class Host:
         self.slow = SlowTurns(threading.get_ident(), settings.slow_turn)
         self.pump = Pump(self.slow.look, self._plenty)
         self.hub = hub_of(settings, folder, self.pump, self._report, self.keeping.generation)
-        self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is)
+        self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is, self._abandon)
         self.provenance: Provenance | None = None
         self.web: Web | None = None
         self.showing: Showing | None = None
@@ -348,6 +348,17 @@ class Host:
             "turn": self.coordinator.turn,
             "stage": self.app.stage,
         }
+
+    def _abandon(self, name: str) -> str:
+        """A person says that the process of a work is no more: why that cannot be believed, or ""."""
+        place = self.coordinator.crew.lives[name].place
+        state = self.engine.observe(place).state if place else ""
+        if not place:
+            return f"{name} has no process now, so there is none to abandon."
+        if state != "unknown":
+            return f"The process of {name} is {state}, and its engine would see its end: only one that is out of sight can be abandoned."
+        self.engine.abandon(place)
+        return ""
 
     def _say(self, effect: m.Say) -> None:
         if effect.once:

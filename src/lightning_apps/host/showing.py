@@ -21,7 +21,7 @@ from .run_folder import RunFolder
 
 __all__ = ["Showing", "Surroundings"]
 
-HERE = "local"  # the engine whose keeper starts processes on this machine
+KEEPS = "isolation"  # the promise of engines that have a keeper on this machine
 
 
 class Showing:
@@ -46,9 +46,9 @@ class Showing:
     ) -> None:
         self.doors = Doors()
         self._prober, self._engine, self._tree, self._grace = Prober(), engine, tree, settings.grace
-        self._own = None if engine.name == HERE else OwnPlaces(self.heard)
+        self._own = None if KEEPS in engine.promises else OwnPlaces(self.heard)
         places = Places(engine.place, engine.stop) if self._own is None else Places(self._own.place, self._own.stop)
-        self._answering = Answering(self._prober, self.doors, tree, put)
+        self._answering = Answering(self._prober, self.doors, tree, put, engine.reach)
         self._frontends = Frontends(
             settings, log, places, self.doors, self._prober, after, surroundings, folder.path, generation
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Scene:
     """One app on the cluster with one long call."""
 
     def __init__(self, cluster: RayCluster, line: CommandLine, patience: str = "") -> None:
-        self.cluster, self.folder = cluster, line.folder
+        self.cluster, self.folder, self.line = cluster, line.folder, line
         self.history, self.finish_file = line.folder / "history", line.folder / "finish"
         self.history.touch()
         env = {"HISTORY": str(self.history), "FINISH": str(self.finish_file), "PATIENCE": patience}
@@ -82,6 +83,14 @@ class Scene:
     def until_seen(self, number: int = 1) -> int:
         eventually(lambda: self.process.stdout.count("begun") >= number, 20.0, what=self.process.report)
         return self.machine_of(number)
+
+    def say(self, *words: str) -> str:
+        """A command in another terminal of machine 0; what it printed on stdout."""
+        line = self.line
+        command = [*self.cluster.lab[0].entering(self.folder), sys.executable, "-m", "lightning_apps", *words]
+        process = line.execute(command)
+        assert process.wait() == 0, process.report()
+        return process.stdout
 
     def beats(self) -> bool:
         """Whether a call is going on."""
@@ -182,6 +191,27 @@ def test_a_work_without_patience_is_left_alone_while_it_is_cut_off(scene, cluste
 
     assert begun == 1
     assert play.finish()["begun"] == 1
+
+
+def test_a_call_whose_machine_is_switched_off_waits_until_a_person_says_that_it_is_gone(scene, cluster):
+    play = scene()
+    play.until_begun()
+    machine = play.until_seen()
+
+    cluster.lab[machine].off()
+    eventually(lambda: "not heard" in play.process.stderr, 15.0)
+    eventually(lambda: "not heard" in play.say("works", "--json"), 10.0)
+    why = play.say("why", "w")
+    begun = len(play.entries("begin"))
+    play.say("works", "abandon", "w")
+    play.until_begun(2)
+
+    assert begun == 1
+    assert "`lightning works abandon root.w`" in why
+    assert play.until_seen(2) != machine
+    assert play.finish()["begun"] == 2
+    cluster.reboot(machine)
+    cluster.until(4)
 
 
 def test_works_go_on_when_their_host_is_killed_and_the_next_one_takes_them_over(scene, cluster):
