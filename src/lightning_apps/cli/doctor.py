@@ -12,7 +12,7 @@ import msgspec
 from .. import __version__
 from ..base import settings as all_settings
 from ..base.settings import Settings
-from .commands import Command
+from .commands import Command, section_option
 
 GOOD, NOTE, BAD = "ok", "note", "bad"
 COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
@@ -28,15 +28,19 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 @click.command("doctor", cls=Command, short_help="Say what this machine offers to an app.")
+@section_option("--engine", metavar="NAME", help="Also look at what this engine needs, as ray does.")
+@section_option("--address", metavar="HOST:PORT", help="The cluster to look at.")
+@section_option("--advertise-host", metavar="ADDRESS", help="The address by which the cluster reaches this machine.")
 @click.pass_context
-def doctor(ctx: click.Context) -> None:
+def doctor(ctx: click.Context, /, **options: str | None) -> None:
     """Say what this machine and environment offer to an app.
 
     The exit code is 1 if an app cannot run here.
     """
     colour = all_settings.colour_wanted(sys.stdout.isatty())
-    findings = list(examine(all_settings.load()))
-    for finding in findings:
+    findings = []
+    for finding in examine(all_settings.load(None, **options)):
+        findings.append(finding)
         mark = f"{finding.verdict:<5}"
         click.echo((click.style(mark, fg=COLOURS[finding.verdict]) if colour else mark) + finding.sentence)
     ctx.exit(int(any(finding.verdict == BAD for finding in findings)))
@@ -55,6 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _ways_of_the_system(settings)
     yield _devices(settings)
     yield run_folder(settings.run_dir or settings.home or os.getcwd())
+    yield from _cluster(settings)
 
 
 def console_script(path: str | None) -> Finding:
@@ -141,6 +146,13 @@ WAYS: tuple[tuple[str, Callable[[], bool], str], ...] = (
     ("Processes that works leave behind are found (subreaper)", _has_subreaper, "only those in a work's group are"),
     ("Output is followed without polling (inotify)", _has_inotify, "it is looked for twice a second"),
 )
+
+
+def _cluster(settings: Settings) -> Iterator[Finding]:
+    from ..host import distant
+
+    for verdict, sentence in distant.examine(settings):
+        yield Finding(verdict, sentence)
 
 
 def _devices(settings: Settings) -> Finding:

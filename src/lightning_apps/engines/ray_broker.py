@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import queue
+import socket
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ from .minding.minder import Assignment, Started, start_minder
 from .ray_words import FromBroker, NeverBegan, Over, Refused, Trouble, Waits
 
 PATIENT = 1.0  # seconds without a minder after which a person is told what is waited for
+DIAL = 10.0  # seconds to reach the head
 AGAIN = 2.0  # seconds between looks at what is waited for
 
 
@@ -146,18 +148,7 @@ class Broker:
             ray_words.write(self._reports, report)
 
     def _connect(self) -> None:
-        ray = _ray()
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
-        options = {"_node_ip_address": self._ordered.own_ip} if self._ordered.own_ip else {}
-        ray.init(
-            address=self._ordered.address,
-            namespace=self._ordered.namespace,
-            log_to_driver=False,
-            logging_level="critical",
-            configure_logging=False,
-            **options,
-        )
-        self._ray = ray
+        self._ray = connect(self._ordered.address, self._ordered.namespace, self._ordered.own_ip)
 
     # -- what the host asks for -----------------------------------------------------------------------------------
 
@@ -238,6 +229,33 @@ class Broker:
             if known.order is not None and time.monotonic() - known.asked > PATIENT:
                 need = ray_fit.need_of(known.order, self._ordered.table)
                 self._say(Waits(place, ray_fit.waiting(known.order.work, need, living, free)))
+
+
+def connect(address: str, namespace: str, own_ip: str) -> Any:
+    """The module `ray`, as a driver of the cluster at this address.
+
+    Args:
+        own_ip: address of this machine; "": Ray finds it out by asking for a way to a public one.
+
+    Raises:
+        OSError: nobody listens there; Ray itself would try for a long time.
+        Exception: what Ray says; see `sentence`.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.rpartition("/")[2], int(port)), DIAL).close()
+    ray = _ray()
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    options = {"_node_ip_address": own_ip} if own_ip else {}
+    ray.init(
+        address=address,
+        namespace=namespace,
+        log_to_driver=False,
+        logging_level="critical",
+        configure_logging=False,
+        **options,
+    )
+    return ray
 
 
 def sentence(address: str, error: Exception) -> str:

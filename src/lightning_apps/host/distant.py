@@ -9,6 +9,7 @@ import importlib
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import ssl
 
 ENGINES = {"ray": "lightning_apps.engines.ray_launcher"}
+DOCTORS = {"ray": "lightning_apps.engines.ray_look"}
 VALID = datetime.timedelta(days=3650)
 PROBE = "192.0.2.1"  # TEST-NET-1 (RFC 5737): connecting a datagram socket sends nothing, it only asks for the way
 NEEDED = 'Links between machines need the package cryptography: pip install "lightning-apps[{}]".'
@@ -51,6 +53,17 @@ def prepare(settings: Settings, folder: RunFolder) -> None:
     """Start what has to run beside the app, as a child of its keeper: a cluster of its own, if it was given none."""
     if settings.engine in ENGINES and not settings.address:
         _module(settings).start_head(folder.path)
+
+
+def examine(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What the engine's cluster looks like from here: "ok", "note" or "bad", and a sentence, for each finding."""
+    if settings.engine in ENGINES:
+        try:
+            host = settings.advertise_host or _own_address(settings)
+        except UsageError as error:
+            yield "bad", str(error)
+            return
+        yield from importlib.import_module(DOCTORS[settings.engine]).examine(settings.address or "", host)
 
 
 def _module(settings: Settings) -> Any:

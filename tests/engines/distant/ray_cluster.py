@@ -36,7 +36,7 @@ class RayCluster:
         }  # fmt: skip
         self.address = f"{lab[0].ip}:6379"
         self.daemons: dict[int, subprocess.Popen[bytes]] = {}
-        self._boots = 0
+        self._boots, self._headless = 0, False
 
     def start(self) -> None:
         self.start_head()
@@ -46,7 +46,8 @@ class RayCluster:
 
     def start_head(self) -> None:
         self._start(self.lab[0], "--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false")
-        eventually(lambda: list(self.folder.glob("0.*/ray_current_cluster")), 40.0, what=self.report)
+        there = self.folder / f"0.{self._boots}" / "ray_current_cluster"
+        eventually(there.exists, 40.0, what=self.report)
 
     def start_node(self, machine: Machine) -> None:
         self._start(machine, f"--address={self.address}", "--num-cpus=2")
@@ -74,6 +75,20 @@ class RayCluster:
         )
         assert done.returncode == 0, done.stderr + self.report()
 
+    def kill_head(self) -> None:
+        """The cluster is no more when the test is over: the next one that needs it gets another."""
+        self._headless = True
+        self.daemons[0].kill()
+        self.lab[0].kill("gcs_server")
+
+    def renew(self) -> None:
+        """Another cluster on the same machines."""
+        self._headless = False
+        for machine in self.lab.machines:
+            machine.off()
+            machine.boot()
+        self.start()
+
     def reboot(self, number: int) -> None:
         """Switch a machine on again, with a node of the cluster on it."""
         machine = self.lab[number]
@@ -87,6 +102,8 @@ class RayCluster:
 
     def run(self, line: CommandLine, app: Path, *words: str, env: Mapping[str, str] | None = None) -> CommandProcess:
         """`lightning run app APP --engine ray …` on machine 0."""
+        if self._headless:
+            self.renew()
         arguments = [
             *self.lab[0].entering(line.folder), sys.executable, "-m", "lightning_apps", "run", "app", str(app), "--engine", "ray",
             "--address", self.address, "--open-ui", "false", *words,

@@ -231,8 +231,7 @@ def test_a_call_ends_well_although_rays_head_has_died(scene, cluster):
     play.until_begun()
     play.until_seen()
 
-    cluster.daemons[0].kill()
-    cluster.lab[0].kill("gcs_server")
+    cluster.kill_head()
 
     assert play.beats()
     assert play.finish()["begun"] == 1
