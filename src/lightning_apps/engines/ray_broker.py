@@ -260,15 +260,24 @@ def connect(address: str, namespace: str, own_ip: str) -> Any:
 
 def sentence(address: str, error: Exception) -> str:
     """Why there is no connection."""
-    text = brief(error)
-    if "ersion mismatch" in str(error):
+    text, whole = brief(error), _whole(error)
+    if "ersion mismatch" in whole:
         return f"The Ray cluster at {address} runs another version of Ray or Python than this machine: {text}"
-    if "uthenticat" in str(error):
+    if "uthentication" in whole:
         return (
-            f"The Ray cluster at {address} does not let us in: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file "
-            f"with its token ({text})"
+            f"The Ray cluster at {address} does not let us in: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file with its token."
         )
     return f"There is no Ray cluster at {address}, or it does not answer: {text}"
+
+
+def _whole(error: BaseException) -> str:
+    """What it says, and what was behind it: Ray puts the reason there."""
+    parts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(parts) < 8:
+        parts.append(f"{type(cause).__name__}: {cause}")
+        cause = cause.__cause__ or cause.__context__
+    return "\n".join(parts)
 
 
 def why_not(error: BaseException) -> tuple[str, bool]:
