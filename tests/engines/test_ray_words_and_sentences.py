@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_a_broker_that_dies_in_the_middle_of_a_word_has_said_nothing():
 
 def raised(*errors: Exception) -> Exception:
     """The last of these, with the others behind it."""
-    for cause, error in zip(errors, errors[1:], strict=False):
+    for cause, error in itertools.pairwise(errors):
         error.__cause__ = cause
     return errors[-1]
 
