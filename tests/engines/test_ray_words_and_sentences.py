@@ -62,7 +62,9 @@ def raised(*errors: Exception) -> Exception:
 
 
 def test_a_cluster_that_wants_a_token_is_told_although_ray_hides_it_behind_another_error():
-    error = raised(RuntimeError("AuthenticationError: token is missing"), ConnectionError("Failed to connect to Ray cluster"))
+    error = raised(
+        RuntimeError("AuthenticationError: token is missing"), ConnectionError("Failed to connect to Ray cluster")
+    )
 
     assert "RAY_AUTH_TOKEN_PATH" in ray_broker.sentence("h:1", error)
 
