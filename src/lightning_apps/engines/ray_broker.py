@@ -264,7 +264,10 @@ def sentence(address: str, error: Exception) -> str:
     if "ersion mismatch" in whole:
         return f"The Ray cluster at {address} runs another version of Ray or Python than this machine: {text}"
     if "uthentication" in whole:
-        return f"The Ray cluster at {address} does not let us in: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file with its token."
+        return (
+            f"The Ray cluster at {address} does not let us in: set RAY_AUTH_MODE=token, "
+            "and RAY_AUTH_TOKEN_PATH to the file with its token."
+        )
     return f"There is no Ray cluster at {address}, or it does not answer: {text}"
 
 
