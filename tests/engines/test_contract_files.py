@@ -338,7 +338,7 @@ class Root(Flow):
         self.stop()
 """)
     assert lines == ["100000 [14.0, 4.0] 1.0 True"]
-    if play.way is APART:
+    if play.way is APART or play.way.name.startswith("ray"):
         return  # what is on another machine says its values by themselves
     journal = next(play.line.folder.rglob("journal.db"))
     assert journal.stat().st_size < 200_000

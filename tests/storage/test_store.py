@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -193,3 +194,30 @@ def test_a_file_takes_the_place_of_another_at_once_and_keeps_its_lock_until_then
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     assert path.read_text() == "new" and everything(tmp_path) == ["file"]
+
+
+@pytest.mark.slow
+def test_a_writer_killed_at_any_moment_leaves_no_wrong_byte(store: Store, tmp_path: Path, eventually: Any) -> None:
+    (tmp_path / "in").write_bytes(os.urandom(48 << 20))
+    script = f"""
+from lightning_apps.storage.store import Store
+while True:
+    Store({store.folder!r}).put_file({str(tmp_path / "in")!r})
+    Store({store.folder!r}).put(b"x" * 3000000)
+"""
+    incoming = Path(store.folder) / "incoming"
+
+    def written() -> int:
+        try:
+            sizes = [each.stat().st_size for each in incoming.glob(".part-*")]
+        except FileNotFoundError:
+            return 0  # it got its name while we looked
+        return max(sizes, default=0)
+
+    for size in (1, 8 << 20, 40 << 20):
+        writer = subprocess.Popen([sys.executable, "-c", script])
+        eventually(lambda size=size: written() >= size)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        store.tidy()
+        assert not list(incoming.glob(".part-*")) and all(store.check(name) for name in store.names())

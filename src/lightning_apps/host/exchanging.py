@@ -29,7 +29,8 @@ def shelf_of(settings: Settings, folder: RunFolder) -> ValueShelf:
 def exchange_of(settings: Settings, folder: RunFolder, token: bytes) -> Exchange:
     """Answers works that do not see the run's folder, and fetches what they announce."""
     store = store_of(settings, folder)
-    return Exchange(store, token, Names(folder.names), announced=bringing(store, token))
+    host = settings.advertise_host if settings.link == "tls" else ""
+    return Exchange(store, token, Names(folder.names), host=host or "127.0.0.1", announced=bringing(store, token))
 
 
 def bringing(store: Store, token: bytes) -> Callable[[str, Entry], None]:

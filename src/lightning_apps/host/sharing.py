@@ -27,7 +27,7 @@ class Sharing:
         registry.shelf = ShelfWhenAsked(settings.reference_above, self._shelf)
         if os.path.isdir(folder.objects):
             self._does().store_of(settings, folder).tidy()  # what those left who died with an earlier host
-        if settings.apart:
+        if settings.apart or settings.link == "tls":
             self._exchange = self._does().exchange_of(settings, folder, self._token)
 
     def _does(self) -> Any:
@@ -42,9 +42,7 @@ class Sharing:
         storage = self._settings.storage or ""
         if self._exchange is None:
             return {"files": self._folder.files, "storage": storage}
-        own = os.path.join(self._folder.files, "apart", place.replace(os.sep, "_"))
-        there = {"exchange": self._exchange.address, "exchange_token": self._token}
-        return {"files": own, "storage": storage, **there}
+        return {"storage": storage, "exchange": self._exchange.address, "exchange_token": self._token}
 
     def forget(self, work: str) -> None:
         """A work was deleted: so is what it has handed over."""

@@ -5,11 +5,16 @@ A work without any pays nothing for them: neither at its start nor in its calls.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol
+
+import msgspec
 
 from ..base.encoding import registry
 from ..base.registry import Shelf
@@ -131,6 +136,15 @@ class ShelfWhenAsked:
     def view(self, name: str) -> memoryview:
         """As the shelf does."""
         return self._shelf().view(name)
+
+
+def with_folder(order: Placement) -> Placement:
+    """The order of a worker that does not see the run's folder, with a folder of its own that goes when it ends."""
+    if order.files or not order.exchange:
+        return order
+    folder = tempfile.mkdtemp(prefix="lightning-files-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return msgspec.structs.replace(order, files=folder)
 
 
 def shelf_for(order: Placement) -> Shelf:

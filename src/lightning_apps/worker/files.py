@@ -6,6 +6,7 @@ It is the `files` of the work's binding: paths and payloads of that work ask it.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -357,9 +358,17 @@ def files_in(work: LightningWork, order: Placement, machine: str) -> Files:
     kept = keeping_there(order, store) if order.storage else nobody
     if not order.exchange:
         return Files(work, store, Names(os.path.join(folder, "names")), private, machine, kept=kept)
-    own = Exchange(store, order.exchange_token)
+    own = Exchange(store, order.exchange_token, host=facing(order.exchange))
     names = NamesElsewhere(order.exchange, order.exchange_token, own.address)
     return Files(work, store, names, private, f"{machine} {folder}", kept=kept)
+
+
+def facing(address: str) -> str:
+    """The address of this machine that those who can be reached at another address can reach."""
+    host, _, port = address.rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, int(port)))  # sends nothing
+        return str(probe.getsockname()[0])
 
 
 def keeping_there(order: Placement, store: Store) -> Kept:

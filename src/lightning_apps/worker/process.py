@@ -17,7 +17,7 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
-from .baggage import Baggage, shelf_for
+from .baggage import Baggage, shelf_for, with_folder
 from .packing import twin, unpacked
 from .session import Session
 
@@ -30,6 +30,7 @@ def main(order: Placement, component: LightningWork | None) -> NoReturn:
     Args:
         component: the work from the tree that this process's own execution of the app file built, if it is there.
     """
+    order = with_folder(order)
     if order.files:
         registry.shelf = shelf_for(order)
     worker = Worker(order, receive(order, component))
