@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NoReturn
 import msgspec
 
 from . import process_tree, ray_fit, ray_words
+from .minding import surroundings
 from .minding.minder import Assignment, Started, start_minder
 from .ray_words import FromBroker, NeverBegan, Over, Refused, Trouble, Waits
 
@@ -68,6 +69,7 @@ def undertake(mark: str) -> None:
         for pid in left:
             process_tree.send_signal(pid, 9)
         process_tree.wait_until(lambda: not marked(mark), 5.0, 0.02)
+    surroundings.remove(surroundings.files_of(mark))
 
 
 def marked(mark: str) -> set[int]:

@@ -121,6 +121,12 @@ def fingerprint(folder: RunFolder) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[begin:].strip() + "\n")).hexdigest()
 
 
+def certificate(folder: RunFolder) -> bytes:
+    """Key and certificate of a run, for those who belong to it."""
+    with open(_path(folder), "rb") as file:
+        return file.read()
+
+
 def _certificate(folder: RunFolder, extra: str) -> None:
     """Made once per run (ECDSA P-256, self-signed: who dials knows its fingerprint), readable by its owner only."""
     if os.path.exists(_path(folder)):

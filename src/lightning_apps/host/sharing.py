@@ -14,6 +14,7 @@ from typing import Any
 from ..base.registry import Shelf, registry
 from ..base.settings import Settings
 from ..worker.baggage import ShelfWhenAsked
+from . import distant
 from .run_folder import RunFolder
 
 
@@ -24,11 +25,12 @@ class Sharing:
         self._settings, self._folder = settings, folder
         self._token = hmac.digest(folder.secret(), b"exchange", "sha256")
         self._exchange: Any = None
+        self._pem = distant.certificate(folder) if settings.link == "tls" else b""
         registry.shelf = ShelfWhenAsked(settings.reference_above, self._shelf)
         if os.path.isdir(folder.objects):
             self._does().store_of(settings, folder).tidy()  # what those left who died with an earlier host
         if settings.apart or settings.link == "tls":
-            self._exchange = self._does().exchange_of(settings, folder, self._token)
+            self._exchange = self._does().exchange_of(settings, folder, self._token, self._pem)
 
     def _does(self) -> Any:
         return import_module(".exchanging", __package__)
@@ -42,7 +44,8 @@ class Sharing:
         storage = self._settings.storage or ""
         if self._exchange is None:
             return {"files": self._folder.files, "storage": storage}
-        return {"storage": storage, "exchange": self._exchange.address, "exchange_token": self._token}
+        there = {"exchange": self._exchange.address, "exchange_token": self._token, "exchange_pem": self._pem}
+        return {"storage": storage, **there}
 
     def forget(self, work: str) -> None:
         """A work was deleted: so is what it has handed over."""

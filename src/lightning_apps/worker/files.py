@@ -358,9 +358,15 @@ def files_in(work: LightningWork, order: Placement, machine: str) -> Files:
     kept = keeping_there(order, store) if order.storage else nobody
     if not order.exchange:
         return Files(work, store, Names(os.path.join(folder, "names")), private, machine, kept=kept)
-    own = Exchange(store, order.exchange_token, host=facing(order.exchange))
-    names = NamesElsewhere(order.exchange, order.exchange_token, own.address)
+    tls = sides_of(order)
+    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls.server if tls else None)
+    names = NamesElsewhere(order.exchange, order.exchange_token, own.address, tls.client if tls else None)
     return Files(work, store, names, private, f"{machine} {folder}", kept=kept)
+
+
+def sides_of(order: Placement) -> Any:
+    """TLS for a worker on another machine, None for one on the host's."""
+    return import_module("..storage.certified", __package__).sides(order.exchange_pem) if order.exchange_pem else None
 
 
 def facing(address: str) -> str:
@@ -390,8 +396,10 @@ def store_of(order: Placement) -> Store:
     store = Store(os.path.join(order.files, "objects"))
     sources: list[Fetch] = []
     if order.exchange:
-        names = NamesElsewhere(order.exchange, order.exchange_token)
-        fetcher = Fetcher(store, order.exchange_token)
+        tls = sides_of(order)
+        client = tls.client if tls else None
+        names = NamesElsewhere(order.exchange, order.exchange_token, tls=client)
+        fetcher = Fetcher(store, order.exchange_token, client)
         sources.append(lambda name: fetcher.fetch(name, names.homes(name)))
     if order.storage:
         sources.append(lambda name: there(order).bring(store, name))

@@ -113,7 +113,7 @@ class Minder:
         self._lease = Lease(None)
         self._begin: words.Begin | None = None
         self._out, self._err = Spool("out"), Spool("err")
-        self._pid, self._began = 0, ""
+        self._pid, self._began, self._files = 0, "", ""
         self._ended: words.Ended | None = None
         self._lost = self._leaving = self._asked = False
         self._writer: asyncio.StreamWriter | None = None
@@ -314,6 +314,10 @@ class Minder:
         order = begin.order
         if folder:
             order = in_folder(order, folder)
+        if order.exchange:
+            self._files = surroundings.files_of(self.assignment.mark)
+            os.makedirs(self._files, mode=0o700, exist_ok=True)
+            order = msgspec.structs.replace(order, files=self._files)
         content = msgspec.msgpack.encode(order)
         outs = [os.pipe(), os.pipe()]
         with tempfile.TemporaryFile() as file:
@@ -365,6 +369,8 @@ class Minder:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(output, QUICKLY)
         code = process.returncode
+        if self._files:
+            await asyncio.get_running_loop().run_in_executor(None, surroundings.remove, self._files)
         self._gone.set()
         self._ended = words.Ended(code if code >= 0 else None, -code if code < 0 else None, self._lost)
         self._changed.set()

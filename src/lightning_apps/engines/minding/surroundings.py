@@ -40,6 +40,16 @@ def folder_of(digest: str) -> str:
     return os.path.join(store(), f"app-{digest}")
 
 
+def files_of(mark: str) -> str:
+    """Where the worker with this mark has its files, as long as it is there."""
+    return os.path.join(store(), f"files-{hashlib.blake2b(mark.encode(), digest_size=16).hexdigest()}")
+
+
+def remove(folder: str) -> None:
+    """What a worker kept there; what it handed over, others have by now."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def keep_parcel(digest: str, archive: str) -> None:
     """Unpack what has arrived.
 
