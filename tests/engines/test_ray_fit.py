@@ -73,3 +73,11 @@ def test_silent_nodes_are_left_out_and_cpus_are_always_named():
 def test_a_table_that_is_none_is_refused_with_its_variable(text):
     with pytest.raises(UsageError, match="LIGHTNING_RAY_RESOURCES"):
         ray_fit.table_of(text)
+
+
+def test_a_machine_that_is_to_be_avoided_is_not_where_no_other_could_ever_do():
+    small, large = Need(cpus=1.0), Need(cpus=4.0)
+
+    assert ray_fit.avoidable("root.w", small, [SMALL, LARGE], ("b", "gone")) == ("b",)
+    assert ray_fit.avoidable("root.w", large, [SMALL, LARGE], ("b",)) == ()
+    assert ray_fit.avoidable("root.w", small, [SMALL], ("a",)) == ()

@@ -463,3 +463,18 @@ def test_the_end_does_not_wait_forever_for_one_that_is_not_heard(scene: Any) -> 
 
     play.until(EngineClosed)
     os.kill(minder, signal.SIGCONT)
+
+
+def test_a_machine_where_something_was_lost_is_not_taken_at_once_again(scene: Any) -> None:
+    play = scene()
+    place = play.place()
+    play.until_up()
+
+    play.machines.minders[place].lifeline.close()
+    assert play.until(Exited).lost
+    play.place(2)
+    play.until_up()
+    play.place(3)
+    play.until(Started)
+
+    assert play.machines.launches == [frozenset(), {"n1"}, frozenset()]  # by the third it has been heard again

@@ -164,7 +164,8 @@ class Broker:
         if reason := ray_fit.never(order.work, need, living):
             self._say(Refused(place, reason))
             return
-        options = {**ray_fit.options(need, wanted.avoid), "name": place, "lifetime": "detached", "get_if_exists": True}
+        avoid = ray_fit.avoidable(order.work, need, living, wanted.avoid)
+        options = {**ray_fit.options(need, avoid), "name": place, "lifetime": "detached", "get_if_exists": True}
         actor = self._ray.remote(Attendant).options(max_restarts=0, **options).remote(wanted.assignment)
         self._known[place] = Known(actor, wanted.mark, order, asked=time.monotonic())
         self._watch(place, actor)

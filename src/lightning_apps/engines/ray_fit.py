@@ -142,6 +142,12 @@ def never(work: str, need: Need, living: Sequence[Node]) -> str:
     return f"{work} asks for {_shown(name, amount)}; {has} ({_count(living)})."
 
 
+def avoidable(work: str, need: Need, living: Sequence[Node], avoid: Sequence[str]) -> Sequence[str]:
+    """Those of `avoid` that can be done without: none where no other node could ever give this."""
+    others = [node for node in living if node.id not in avoid]
+    return () if never(work, need, others) else tuple(node.id for node in living if node.id in avoid)
+
+
 def waiting(work: str, need: Need, living: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
     """What is waited for."""
     for name, amount in need.amounts.items():

@@ -32,6 +32,10 @@ from .minding.parcel import LARGE, Parcel, pack, size_of
 
 LOOK = 0.1  # seconds between looks at who is silent
 LAUNCHES, RELAUNCH = 10, 0.5  # tries to have a minder started, and seconds between them, longer each time
+SHUNNED = (
+    90.0  # seconds without placements for a machine that was silent; by then its cluster knows, or it is well again
+)
+SHUNNED_BRIEFLY = 20.0  # and for one whose launcher went away
 FAREWELL = 3.0  # seconds after the grace for a minder to say that all is over
 LONG = 1e6  # seconds; a worker elsewhere leaves its end to its minder
 ENTRY = ("-m", "lightning_apps.worker.spawned")
@@ -129,7 +133,9 @@ class RemoteEngine:
         self._packed: dict[str, Parcel] = {}
         self._lock, self._packing = threading.RLock(), threading.Lock()
         self._report: Report = _nobody
-        self._lost_nodes: set[str] = set()  # where a lease has run out; nothing is heard from there
+        self._shunned: dict[
+            str, float
+        ] = {}  # machines where something was lost, and until when nothing is placed there
         self._closing = self._near_closed = False
         self._given_up_at = 0.0  # when those that are not heard are left to themselves, at the end
 
@@ -279,7 +285,7 @@ class RemoteEngine:
             )
             return words.Away("another version")
         kept.node = word.node
-        self._lost_nodes -= {word.node}
+        self._shunned.pop(word.node, None)
         self._launcher.began(place, self.mark_of(place), word.node)
         if word.pid or word.ended:
             found.observed = Observed("running")
@@ -319,6 +325,8 @@ class RemoteEngine:
     def ended(self, place: str, word: words.Ended) -> None:
         """The worker and all it started are gone."""
         ending = place in self._places and self._places[place].ending
+        if word.lost and not ending and place in self._places:
+            self._shun(self._places[place].kept.node, SHUNNED_BRIEFLY)
         self._over(Exited(place, word.code, word.signal, lost=word.lost and not ending))
 
     def failed(self, place: str, reason: str) -> None:
@@ -412,7 +420,7 @@ class RemoteEngine:
                 continue
             limit = minded.sight.replaceable_at()
             if limit is not None and moment >= limit:
-                self._lost_nodes |= {found.kept.node}
+                self._shun(found.kept.node, SHUNNED)
                 self._over(Exited(place, lost=True))
             elif self._closing and moment >= self._given_up_at and minded.sight.silent(moment):
                 self._leave(found.kept)
@@ -449,12 +457,11 @@ class RemoteEngine:
             known = self._places.get(place)
             if known is not None and known.kept.node and known.kept.admitted and minded.sight.silent(moment):
                 found.add(known.kept.node)
-        return frozenset(found | self._lost_nodes - {""})
+        return frozenset((found | {node for node, until in self._shunned.copy().items() if until > moment}) - {""})
 
-    def node_of(self, place: str) -> str:
-        """The machine a place is on, as its launcher calls it; "" if no minder has come."""
-        found = self._places.get(place)
-        return found.kept.node if found is not None else ""
+    def _shun(self, node: str, seconds: float) -> None:
+        """Its cluster may not know yet that something is wrong there."""
+        self._shunned[node] = now() + seconds
 
     def mark_of(self, place: str) -> str:
         """What its processes carry."""
