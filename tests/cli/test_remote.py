@@ -142,6 +142,19 @@ def test_a_stopped_run_is_taken_up_again_in_the_background(terminal: Terminal) -
     terminal.say("stop")
 
 
+def test_a_run_that_goes_on_is_not_taken_up_again_and_still_answers(terminal: Terminal) -> None:
+    run, _ = terminal.detach()
+    file = terminal.line.app(APP)
+
+    for words in (("--detach",), ()):
+        second = terminal.line.start("run", "app", file, "--resume", run, *words)
+        assert second.wait() == 1
+        assert f"The run {run} is still going on" in second.stderr
+
+    assert "running (process" in terminal.say("status")
+    terminal.say("stop")
+
+
 def test_a_detached_app_that_cannot_be_loaded_says_so_with_its_code(terminal: Terminal) -> None:
     file = terminal.line.app("1 / 0\n", "bad.py")
 

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import eventually
 
 from lightning_apps.base import settings as all_settings
 from lightning_apps.base.errors import UsageError
+from lightning_apps.engines import process_tree
 from lightning_apps.host import run_folder
 from lightning_apps.host.run_folder import RunFolder
 
@@ -72,6 +74,36 @@ def test_a_later_process_of_the_same_number_is_not_the_host(tmp_path: Path) -> N
     path.write_text(json.dumps({**json.loads(path.read_text()), "started": "1"}))
 
     assert not folder.host_lives()
+
+
+def test_a_host_that_nobody_reaps_does_not_live(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    found = process_tree.look(process.pid)
+    assert found is not None
+    entry = run_folder.HostEntry(process.pid, found.started, run_folder.boot_id(), os.uname().nodename)
+    run_folder.write_json(os.path.join(folder.path, "host.json"), entry)
+    assert folder.host_lives()
+
+    process.kill()
+
+    eventually(lambda: not folder.host_lives())
+    assert process_tree.look(process.pid) is not None  # it is a zombie
+    process.communicate()
+
+
+def test_a_second_host_is_refused_and_does_not_take_the_firsts_name(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    second = f"from lightning_apps.host.run_folder import RunFolder; RunFolder({folder.path!r}).write_host()"
+    folder.write_host()
+
+    refused = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True, check=False)
+
+    assert f"The run {folder.id} is still going on (process {os.getpid()} on " in refused.stderr
+    entry = folder.entry()
+    assert entry is not None and entry.pid == os.getpid()
+    folder.unlock()
+    subprocess.run([sys.executable, "-c", second], check=True)
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

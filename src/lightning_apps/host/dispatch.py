@@ -138,8 +138,8 @@ def _with_local(
 ) -> int:
     log = _log(settings)
     _wait_for_room(folder, log)
-    folder.write_host(keeper)
     try:
+        folder.write_host(keeper)
         return host(app, settings, _engine(channel, settings, folder, log), folder, log)
     except UsageError as error:
         if embedded:

@@ -167,7 +167,6 @@ class Keeping:
         if before == "0":
             self._log.info(f"The run {self._folder.id} has ended well; there is nothing to resume.")
             return Resumed(nothing, ended=(0, ""))
-        journal.set("ended", "")
         kept, parts, records = journal.load_all()
         if before is None and (code := _ended(records)) is not None:
             return Resumed(nothing, ended=(code, "The app had just ended when its process was killed."))
@@ -179,6 +178,7 @@ class Keeping:
             outcome = coordinator.restore(snapshot, records, load_from_worker, self._clock.wall(), alive, former)
         except StateMismatch as error:
             raise RunError(f"The run {self._folder.id} cannot be resumed. {error}") from None
+        journal.set("ended", "")  # not before: a run that could not be taken up has ended as it had
         return Resumed(outcome, survey)
 
 

@@ -34,6 +34,8 @@ def detach(file: str, settings: Settings) -> tuple[int, RunFolder, Settings]:
         RunError: the run that is to be taken up cannot be.
     """
     folder = of_settings(settings, file, sys.argv)
+    folder.lock()  # whoever has it would answer in the place of a host that is refused
+    folder.unlock()
     settings = msgspec.structs.replace(settings, resume=folder.id)
     output = os.open(os.path.join(folder.path, OUTPUT), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     pid = os.fork()

@@ -11,7 +11,7 @@ import shutil
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -47,6 +47,7 @@ class RunFolder:
     def __init__(self, path: str, app_file: str = "") -> None:
         self.path, self.id, self.app_file = path, os.path.basename(path), app_file
         self.logs, self.files = os.path.join(path, "logs"), os.path.join(path, "files")
+        self._lock: IO[str] | None = None
 
     @property
     def objects(self) -> str:
@@ -84,16 +85,26 @@ class RunFolder:
             return file.read()
 
     def lock(self) -> None:
-        """Be the only host of this run, until this process ends (a POSIX record lock, which no child inherits).
+        """Be the only host of this run, until `unlock` or the end of this process (a POSIX record lock, which no child inherits).
 
         Raises:
             RunError: another host of it lives.
         """
-        self._lock = open(os.path.join(self.path, "lock"), "a+")  # noqa: SIM115
+        if self._lock is not None:
+            return  # closing any descriptor of the file would give it up
+        lock = open(os.path.join(self.path, "lock"), "a+")  # noqa: SIM115
         try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            lock.close()
             raise RunError(f"The run {self.id} is still going on{_whose(self.entry())}: stop it first.") from None
+        self._lock = lock
+
+    def unlock(self) -> None:
+        """Leave it to another process."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def entry(self) -> HostEntry | None:
         """Who said last that it is the host."""
@@ -104,7 +115,12 @@ class RunFolder:
             return None
 
     def write_host(self, keeper: int = 0) -> None:
-        """Say that this process is the host."""
+        """Be the host, and say so.
+
+        Raises:
+            RunError: another host of this run lives, which stays the one that is written down.
+        """
+        self.lock()
         write_json(os.path.join(self.path, "host.json"), this_process(keeper))
 
     def has_room(self) -> bool:
@@ -263,7 +279,9 @@ def _lives(entry: HostEntry) -> bool:
     if entry.machine != socket.gethostname():
         return True
     process = process_tree.look(entry.pid)
-    return entry.boot == boot_id() and process is not None and process.started == entry.started
+    if process is None or process.zombie:
+        return False  # where nobody reaps, as in many containers, what has ended stays in the table
+    return entry.boot == boot_id() and process.started == entry.started
 
 
 def boot_id() -> str:
