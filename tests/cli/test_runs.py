@@ -60,7 +60,7 @@ class Runs:
     """The runs of one folder, and commands about them within this process."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.runs = folder, folder / "runs"
+        self.folder, self.runs, self.said = folder, folder / "runs", ""
 
     def app(self, text: str, *words: str) -> int:
         (self.folder / "app.py").write_text(text)
@@ -69,6 +69,7 @@ class Runs:
         done = subprocess.run(
             command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False, timeout=60
         )
+        self.said = done.stderr
         return done.returncode
 
     def say(self, *words: str, code: int = 0) -> str:
@@ -255,3 +256,28 @@ def test_works_are_listed_with_call_and_attempt_and_without_a_place_when_the_run
     assert (train["status"], train["attempt"], train["place"], train["pid"]) == ("succeeded", 2, "", 0)
     shown = two.say("works").splitlines()
     assert shown[0].split() == ["WORK", "STATUS", "SINCE", "CALL", "ATTEMPT", "PLACE", "PID", "WHY"]
+
+
+def test_a_resume_that_is_refused_leaves_the_run_as_it_had_ended(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    failing = APP.replace("self.stop()", "self.fail()")
+    assert runs.app(failing) == 1
+
+    edited = failing.replace("self.n = None, 0", "self.n, self.new = None, 0, 7")
+    assert runs.app(edited, "--resume", "--strict") == 1
+
+    assert runs.json("runs", "--json")[0]["state"] == "failed 1"
+    assert runs.app(edited, "--resume") == 1
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_a_run_whose_journal_is_gone_does_not_silently_begin_again(what: str, tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    failing = APP.replace("self.stop()", "self.fail()")
+    assert runs.app(failing) == 1
+    (journal,) = runs.runs.glob("*/journal.db")
+    journal.unlink() if what == "missing" else journal.write_bytes(b"")
+
+    assert runs.app(failing, "--resume") == 1
+
+    assert f"its journal {journal} is missing or empty" in runs.said

@@ -193,3 +193,31 @@ def test_a_call_is_found_by_its_number_or_the_beginning_of_its_key() -> None:
     assert story.find(second.key[:8]) is second
     assert story.find("") is second
     assert story.find("zzz") is None
+
+
+def test_many_checkpoints_in_a_row_are_one_sentence() -> None:
+    talk = Recorded(Root(lambda root: root.w.run(), w=Work()))
+    talk.tell()
+    talk.arrive("w")
+    talk.running("w")
+    for epoch in range(50):
+        talk.tell(talk.said("w", m.Checkpoint(1, 1, {"epoch": epoch})))
+    last = talk.records[-1].turn
+    talk.succeed("w")
+
+    told = texts(talk.story())
+
+    assert told[-2:] == [
+        f"It left a checkpoint for its next attempt. So it did 50 times, until turn {last}.",
+        "It succeeded.",
+    ]
+
+
+def test_a_process_that_had_to_be_killed_when_it_was_stopped_did_not_run_out_of_memory() -> None:
+    talk = Recorded(Root(lambda root: (root.w.run(), root.w.is_running and root.w.stop()), w=Work(parallel=True)))
+    talk.tell()
+    talk.arrive("w")
+    talk.running("w")
+    talk.tell(m.Exited(talk.place("w"), None, 9))
+
+    assert talk.story().of(None)[-1].text == "Its process did not end when it was told to, and was killed."

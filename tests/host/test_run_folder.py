@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import eventually
 
+from conftest import eventually
 from lightning_apps.base import settings as all_settings
 from lightning_apps.base.errors import UsageError
 from lightning_apps.engines import process_tree

@@ -349,3 +349,18 @@ def test_it_shows_itself() -> None:
     assert (
         repr(AppTest(Training).settle()) == "<AppTest Training: runs, 2026-01-01 00:00:00, works {root.train: running}>"
     )
+
+
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [({"hour": 1}, "no 'hour': did you mean 'hours'"), ({"hours": -1}, "-3600 seconds"), ({}, "nothing was given")],
+)
+def test_a_duration_that_is_none_is_refused_in_a_sentence(duration: dict[str, float], said: str) -> None:
+    with AppTest(Training) as app, pytest.raises(KitError, match=said):
+        app.advance(**duration)
+
+
+def test_a_work_fails_with_an_exception_and_nothing_else() -> None:
+    with AppTest(Training) as app, pytest.raises(KitError, match="not with 'no data'"):
+        app.settle()
+        app.works["train"].fail("no data")  # type: ignore[arg-type]

@@ -55,8 +55,10 @@ def place_in_user_code(frame: Any = None) -> str:
     return "" if frame is None else f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
-def how_it_ended(code: int | None, number: int | None) -> str:
-    """ "was ended by SIGKILL (9)" or "ended with exit code 3"."""
+def how_it_ended(code: int | None, number: int | None, told_to: bool = False) -> str:
+    """ "was ended by SIGKILL (9)" or "ended with exit code 3"; `told_to` is whether we had told it to end."""
+    if told_to and number == getattr(signal, "SIGKILL", 9):
+        return "did not end when it was told to, and was killed"
     if number:
         try:
             name = signal.Signals(number).name

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from ..base import messages as m
 from ..base.messages import Record
+from ..base.status import WorkFailureReasons as Why
 from ..base.status import WorkStageStatus as Stage
 from ..base.traces import how_it_ended
 from . import foreign
@@ -59,6 +61,7 @@ class Story:
         self.latest = 0
         self.waits, self.silent, self.place, self.ready = "", "", "", False
         self._ending = False  # the app has ended, and what is told is what works still said
+        self._told_to_end = False  # its process was, by us
         self._first, self._turn, self._at = 0, 0, 0.0
         self._arguments: dict[str, str] = {}
         self._failures: dict[int, str] = {}
@@ -116,8 +119,8 @@ class Story:
     def of(self, call: CallTold | None) -> list[Sentence]:
         """What happened to a call, and to its process while it was not settled; without a call everything."""
         if call is None:
-            return self.sentences
-        return [s for s in self.sentences if s.call == call.ordinal or (s.call == 0 and self._concerns(s, call))]
+            return _folded(self.sentences)
+        return _folded(s for s in self.sentences if s.call == call.ordinal or (s.call == 0 and self._concerns(s, call)))
 
     @staticmethod
     def _concerns(sentence: Sentence, call: CallTold) -> bool:
@@ -176,6 +179,7 @@ class Story:
 
     def _new_place(self, place: str) -> None:
         self.place, self.ready, self.silent = place, False, ""
+        self._told_to_end = False
 
     def _waiting(self, event: m.Waiting) -> None:
         if event.reason != self.waits:
@@ -201,7 +205,9 @@ class Story:
     def _exited(self, event: m.Exited) -> None:
         if self.place not in ("", event.place):
             return  # an earlier one, of which a later host was told once more
-        how = "went away with its machine" if event.lost else how_it_ended(event.code, event.signal)
+        how = how_it_ended(event.code, event.signal, told_to=self._told_to_end)
+        if event.lost:
+            how = "went away with its machine"
         self._say(f"Its process {how}.")
         self.place, self.waits, self.silent, self.ready = "", "", "", False
 
@@ -232,7 +238,7 @@ class Story:
         if self.place and not self._ending:
             under_way = any(call.stage == Stage.RUNNING for call in self.calls.values())
             self._say(f"The app ended ({why}), and its process{' was cut short' if under_way else ''} with it.")
-        self._ending = True
+        self._ending = self._told_to_end = True
 
     def _opened(self, key: str, arguments: bytes, *_: Any) -> None:
         self._arguments[key] = foreign.arguments(arguments)
@@ -261,6 +267,7 @@ class Story:
         self._say("The flow, or the app at its beginning, started its process.")
 
     def _stop(self, delete: bool) -> None:
+        self._told_to_end = True
         self._say("The flow deleted it." if delete else "The flow stopped it.")
 
     # -- what followed -------------------------------------------------------------------------------------
@@ -291,6 +298,7 @@ class Story:
         call = self._call(ordinal)
         call.stage, call.reason = stage, reason or ""
         call.until = self._turn if stage in SETTLED else 0
+        self._told_to_end |= reason == Why.TIMEOUT
         said = self._failures.pop(ordinal, "") if stage == Stage.FAILED else ""
         if stage == Stage.FAILED:
             call.failures += 1
@@ -303,9 +311,20 @@ class Story:
     def _retried(self, ordinal: int, failures: int, not_before: float, reason: str) -> None:
         call = self._call(ordinal)
         call.stage, call.reason, call.failures, call.retry = Stage.PENDING, reason, failures, not_before
+        self._told_to_end |= reason == Why.TIMEOUT
         said = self._failures.pop(ordinal, "") or because(reason)
         pause = f"in {not_before - self._at:.3g} s" if not_before > self._at else "at once"
         self._say(f"The attempt failed: {said.rstrip('.')}. It is made again {pause}, as its retries allow.", ordinal)
+
+
+def _folded(sentences: Iterable[Sentence]) -> list[Sentence]:
+    """What was said again and again, as of checkpoints, is said once, with how often."""
+    found: list[Sentence] = []
+    for (text, call), several in groupby(sentences, key=lambda sentence: (sentence.text, sentence.call)):
+        first, *more = several
+        often = f" So it did {len(more) + 1} times, until turn {more[-1].turn}." if more else ""
+        found.append(Sentence(first.turn, first.at, text + often, call))
+    return found
 
 
 def _attempt(call: CallTold) -> str:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ..base.errors import JournalDamaged
 from ..base.log import Log
 from ..base.messages import Event, Heard, Outcome, Record
 from ..base.settings import Settings
 from ..ports import Engine, Journal
 from ..storage.journal import SqliteJournal
 from ..storage.salvage import open_sound
+from . import first_state
 from .run_folder import RunFolder
 
 KEEP_BYTES = 64 << 20
 MOMENT = 0.01  # seconds that a turn which asked for nothing may wait to be written
+
+
+def _has_content(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
 
 
 class MemoryJournal:
@@ -103,10 +110,19 @@ def _weight(item: list[Any]) -> int:
 
 
 def open_journal(settings: Settings, engine: Engine, folder: RunFolder) -> Journal:
-    """The journal that `durability` asks for; by default one that survives what the engine's works survive."""
+    """The journal that `durability` asks for; by default one that survives what the engine's works survive.
+
+    Raises:
+        JournalDamaged: nothing of it can be read, or there is none although the run had begun.
+    """
     durability = settings.durability or ("turn" if engine.name in ("local", "inline") else "fsync")
     if durability == "memory":
         return MemoryJournal()
+    if first_state.kept(folder.path) and not _has_content(folder.journal):
+        raise JournalDamaged(
+            f"The run {folder.id} had begun, but its journal {folder.journal} is missing or empty (durability 'memory' makes none), "
+            "so nothing can be taken up: begin a new run."
+        )
     journal, aside = open_sound(folder.journal, durability, settings.journal_turns, settings.journal_bytes)
     if aside:
         Log(settings.log_level, settings.log_format).warning(

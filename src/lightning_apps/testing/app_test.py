@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timezone, tzinfo
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..base import messages as m
 from ..base.errors import AppNeverRests, AppWaits, KitError
 from ..core.story import Story
 from .calls_told import CallMade, CallsMade
-from .clock import BEGIN, VirtualClock
+from .clock import BEGIN, VirtualClock, seconds_of
 from .names import find, matches, meant
 from .origin import Origin
 from .played_host import Point
@@ -144,9 +144,10 @@ class AppTest:
             duration: or how long, as `timedelta` has it: `hours=1`, `days=2, minutes=30`.
 
         Raises:
+            KitError: neither is given, or a unit that there is not, or time would run backwards.
             As `settle`.
         """
-        end = self.clock.wall() + timedelta(**duration).total_seconds() if until is None else self.clock.moment(until)
+        end = self.clock.wall() + seconds_of(duration) if until is None else self.clock.moment(until)
         self._settle_for_a_while()
         while self.exit_code is None and (at := self.stage.host.coordinator.wake_at) is not None and at <= end:
             self._ring(at)

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
+
+from ..base.errors import KitError
+from .names import meant
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a Thursday
+UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
+
+
+def seconds_of(duration: dict[str, float]) -> float:
+    """`hours=1`, `days=2, minutes=30` in seconds.
+
+    Raises:
+        KitError: nothing was given, or a unit that there is not, or time would run backwards.
+    """
+    for unit in duration:
+        if unit not in UNITS:
+            raise KitError(f"A duration has no {unit!r}{meant(unit, UNITS)}")
+    seconds = timedelta(**duration).total_seconds()
+    if not duration or seconds < 0:
+        given = f"{seconds:g} seconds" if duration else "nothing was given"
+        raise KitError(f"Say how far time goes on, as in advance(hours=1): {given}.")
+    return seconds
 
 
 class VirtualClock:

@@ -131,6 +131,10 @@ class PlayedWork:
     def fail(self, error: BaseException | type[BaseException], /, **changes: Any) -> None:
         """Its `run` assigns these attributes and raises `error`."""
         raised = error() if isinstance(error, type) else error
+        if not isinstance(raised, BaseException):
+            raise KitError(
+                f'{self.name} fails with an exception, as in .fail(ValueError("no data")), not with {error!r}.'
+            )
         self.say(**changes)
         self._act(lambda worker: worker.give(error=raised), ends=True, error=raised)
 
