@@ -17,6 +17,7 @@ import pytest
 from lightning_apps.base import messages as m
 from lightning_apps.base.errors import JournalDamaged, JournalFull, RunError
 from lightning_apps.base.messages import Record
+from lightning_apps.storage.checkpoints import Checkpoints
 from lightning_apps.storage.journal import SqliteJournal
 
 
@@ -425,6 +426,28 @@ def test_a_journal_of_an_older_version_is_refused_by_name(path: str) -> None:
 
     with pytest.raises(RunError, match=r"journal\.db was written by an older version .*format 1, .*resume"):
         SqliteJournal(path)
+
+
+class Starved(Checkpoints):
+    """The one that gets no time of the processor unless somebody waits for it."""
+
+    def begin(self) -> None:
+        self.begun = True
+
+    def finish(self) -> None:
+        if getattr(self, "begun", False):
+            self._move()
+
+
+def test_a_log_that_is_moved_too_slowly_holds_up_whoever_writes_and_grows_no_further(path: str) -> None:
+    journal, sizes = SqliteJournal(path, checkpoints=Starved(path)), []
+    for turn in range(1, 601):
+        journal.append(record(turn, 200_000))
+        sizes.append(os.path.getsize(path + "-wal"))
+
+    assert 40 << 20 < max(sizes) < 64 << 20
+    journal.close()
+    assert turns(SqliteJournal(path)) == (None, list(range(1, 601)))
 
 
 def test_under_steady_writing_the_log_begins_anew_and_nothing_is_lost(path: str) -> None:

@@ -24,6 +24,7 @@ from .reading import FORMAT, Kept, Row, oldest, read, seal, written_in
 
 WINDOW_TURNS, WINDOW_BYTES = 10_000, 256 << 20
 CHECKPOINT_BYTES = 16 << 20  # of the write-ahead log
+LOG_BYTES = 3 * CHECKPOINT_BYTES  # whoever writes waits until the log begins anew
 PAGE = 4096
 TOGETHER, TOGETHER_BYTES = 32, 1 << 18  # turns that wait for each other at most
 SWEEP = 512  # turns before the window that go at a time
@@ -48,6 +49,7 @@ class SqliteJournal:
         path: the file; made with mode 0600 if it is not there.
         durability: "turn" or "fsync".
         window_turns, window_bytes: how much of the past is kept before the newest snapshot.
+        checkpoints: what moves the log into the file meanwhile.
 
     Raises:
         JournalDamaged: the file is no journal (any more); the message names it.
@@ -61,13 +63,14 @@ class SqliteJournal:
         durability: str = "turn",
         window_turns: int = WINDOW_TURNS,
         window_bytes: int = WINDOW_BYTES,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.path, self._window_turns, self._window_bytes = path, window_turns, window_bytes
         self.bytes_of_snapshot = 0
-        self._since_checkpoint = 0
+        self._since_checkpoint = self._log_bytes = 0
         self._waiting: list[Row] = []
         self._waiting_bytes = 0
-        self._checkpoints = Checkpoints(path)
+        self._checkpoints = checkpoints or Checkpoints(path)
         self._db = self._open(durability)
         self._look()
 
@@ -171,15 +174,26 @@ class SqliteJournal:
                     self._db.executemany(INSERTS[1], rows)
         except sqlite3.Error as error:
             raise self._cause(error) from None
-        self._since_checkpoint += self._waiting_bytes + PAGE + PAGE // 8 * len(rows)
+        self._logged(self._waiting_bytes + PAGE + PAGE // 8 * len(rows))
         self._waiting, self._waiting_bytes = [], 0
-        if self._since_checkpoint > CHECKPOINT_BYTES:
+        self._move_log()
+        if self._swept < self._oldest:
+            self._sweep()
+
+    def _logged(self, size: int) -> None:
+        self._since_checkpoint += size
+        self._log_bytes += size
+
+    def _move_log(self) -> None:
+        """Beside whoever writes; a log that grows faster than it is moved holds them up, or it would grow without end."""
+        if self._log_bytes > LOG_BYTES:
+            self._checkpoints.finish()
+            self.checkpoint()
+        elif self._since_checkpoint > CHECKPOINT_BYTES:
             self._since_checkpoint = 0
             self._checkpoints.begin()
         elif self._checkpoints.ended:
             self.checkpoint()
-        if self._swept < self._oldest:
-            self._sweep()
 
     def take_over(self, kept: Kept) -> None:
         """What is good of another journal, all or nothing of it; into one that is empty.
@@ -204,7 +218,7 @@ class SqliteJournal:
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, as far as readers allow."""
-        self._since_checkpoint, self._checkpoints.ended = 0, False
+        self._since_checkpoint, self._log_bytes, self._checkpoints.ended = 0, 0, False
         try:
             self._db.execute("pragma wal_checkpoint(passive)").fetchall()
         except sqlite3.Error:
@@ -238,7 +252,7 @@ class SqliteJournal:
                 self._forget(base)
         except sqlite3.Error as error:
             raise self._cause(error) from None
-        self._since_checkpoint += len(data) + sum(len(row[4]) for row in rows)
+        self._logged(len(data) + sum(len(row[4]) for row in rows))
         self._sums, self._oldest = sums, max(base, self._oldest)
         self._spans = [each for each in spans if each[0] >= base]
         self.bytes_of_snapshot = len(data)
