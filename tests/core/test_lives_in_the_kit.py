@@ -260,8 +260,10 @@ def test_sigterm_from_outside_stops_a_call_or_moves_it(interruptible: bool) -> N
     if interruptible:
         assert [s[0] for s in statuses(app)][-2:] == ["pending", "running"]
         assert statuses(app)[-2][1:3] == (5.0, "sigterm_signal_handler")
+        assert "Its process got SIGTERM from outside; as it may be interrupted, the call is made again." in app.why("w")
     else:
         assert statuses(app)[-1][:3] == ("stopped", 5.0, "sigterm_signal_handler")
+        assert "may be interrupted" not in app.why("w")
 
 
 def test_who_waits_for_long_is_told_once_for_each_reason() -> None:

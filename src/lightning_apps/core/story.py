@@ -62,6 +62,7 @@ class Story:
         self.waits, self.silent, self.place, self.ready = "", "", "", False
         self._ending = False  # the app has ended, and what is told is what works still said
         self._told_to_end = False  # its process was, by us
+        self._interrupted = 0  # the call that SIGTERM from outside cut short in this turn
         self._first, self._turn, self._at = 0, 0, 0.0
         self._arguments: dict[str, str] = {}
         self._failures: dict[int, str] = {}
@@ -87,6 +88,12 @@ class Story:
             for what, name, *entry in record.story:
                 if name == self.work:
                     STORY[what](self, *entry)
+            if self._interrupted:
+                self._say(
+                    "Its process got SIGTERM from outside; as it may be interrupted, the call is made again.",
+                    self._interrupted,
+                )
+                self._interrupted = 0
             for what, name, *entry in record.done:
                 if what == "latest" and name == self.work:  # said of the turn as a whole
                     self._latest(*entry)
@@ -220,6 +227,8 @@ class Story:
             self._say("It left a checkpoint for its next attempt.", word.ordinal)
         elif isinstance(word, m.Moved) and word.failure is not None:
             self._failures[word.ordinal] = last_line(word.failure)
+        elif isinstance(word, m.Moved) and word.stage == Stage.STOPPED and not self._told_to_end:
+            self._interrupted = word.ordinal
 
     # -- what was done -------------------------------------------------------------------------------------
 
@@ -298,6 +307,7 @@ class Story:
         call = self._call(ordinal)
         call.stage, call.reason = stage, reason or ""
         call.until = self._turn if stage in SETTLED else 0
+        self._interrupted = 0 if stage in SETTLED else self._interrupted
         self._told_to_end |= reason == Why.TIMEOUT
         said = self._failures.pop(ordinal, "") if stage == Stage.FAILED else ""
         if stage == Stage.FAILED:
