@@ -239,6 +239,20 @@ def test_what_is_kept_for_readers_is_bounded() -> None:
     assert sum(len(entry.changes) for entry in feed._entries) <= BYTES
 
 
+def test_readers_are_told_how_far_a_transfer_is_and_the_state_stays_what_it_was() -> None:
+    feed, board, _ = fed(1)
+    number, before = feed.now, (board.version, board.state())
+
+    board._incoming.append(m.Transferred("root@1", m.Transfer("fetching", "big", 1 << 30, 1 << 31, 1.5)))
+    board._incoming.append(m.Transferred("root.nobody@1", m.Transfer("fetching", "big", 1, 2, 1.5, True)))
+    board.catch_up()
+
+    told = json.loads(feed.since(number) or "")
+    value = {"doing": "fetching", "what": "big", "done": 1 << 30, "size": 1 << 31, "seconds": 1.5, "over": False}
+    assert told["changes"] == [{"component": "root", "op": "transfer", "value": value}]
+    assert (board.version, board.state()) == before
+
+
 def test_a_version_is_found_as_long_as_it_is_kept() -> None:
     feed, board, number = fed(3)
     versions = [entry.version for entry in feed._entries]

@@ -63,6 +63,20 @@ def test_a_worker_that_is_expected_is_let_in(door: Door) -> None:
     assert door.knock(token) == m.Attached(PLACE, 7)
 
 
+def test_how_far_a_transfer_is_comes_to_the_host_beside_what_is_numbered(door: Door) -> None:
+    words = m.Hello(PLACE, door.hub.expect(PLACE), 7)
+    transfer = m.Transfer("fetching", "big", 1 << 30, 1 << 31, 1.5)
+
+    with dial(door.hub.address) as sock:
+        sock.sendall(codec.frame(codec.dump(words)) + codec.frame(codec.dump(transfer)))
+        for _ in range(500):
+            door.pump.take(0.005)
+            if len(door.events) > 1:
+                break
+
+    assert door.events == [m.Attached(PLACE, 7), m.Transferred(PLACE, transfer)]
+
+
 def test_an_attempt_that_is_over_is_told_so_when_it_comes_back(door: Door) -> None:
     token = door.hub.expect(PLACE)
     door.hub.dismiss(PLACE)

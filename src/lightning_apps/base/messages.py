@@ -1,9 +1,9 @@
 """The vocabulary: everything that enters or leaves the coordinator, or travels on a link, is one of these frozen values.
 
-worker → host   Hello, Changed, Moved, Ready, Checkpoint, Received                     (numbered by an offset; `Said` in the host)
+worker → host   Hello, Changed, Moved, Ready, Checkpoint, Received, Transfer           (numbered by an offset; `Said` in the host)
 host → worker   Welcome, Changes, Run, Whole, Acknowledged, Rejected
 engine → host   Started, Waiting, Silent, Refused, Exited, EngineClosed
-hub → host      Attached, Detached, Said, Got
+hub → host      Attached, Detached, Said, Got, Transferred
 web → host      Asked, Edited
 coordinator →   Place, Send, Stop, Reply, Exit, Say                 (effects), and one Record a turn
 """
@@ -102,7 +102,27 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True, tag=5):
     values: dict[str, Any]
 
 
-FromWorker = Union[Hello, Changed, Moved, Ready, Checkpoint, Received]
+class Transfer(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """How far a transfer of over a second is; not numbered, and lost without harm.
+
+    Attributes:
+        doing: "fetching" or "handing over".
+        what: the file, folder or object.
+        done: bytes.
+        size: bytes in all; 0 if that is not known.
+        seconds: since it began.
+        over: whether it is.
+    """
+
+    doing: str
+    what: str
+    done: int
+    size: int
+    seconds: float
+    over: bool = False
+
+
+FromWorker = Union[Hello, Changed, Moved, Ready, Checkpoint, Received, Transfer]
 
 # host → worker ------------------------------------------------------------------------------------------
 
@@ -193,6 +213,13 @@ class Got(msgspec.Struct, frozen=True, array_like=True, tag=10):
     version: int
 
 
+class Transferred(msgspec.Struct, frozen=True):
+    """How far a transfer of the worker there is: to be shown, and no part of the story."""
+
+    place: str
+    message: Transfer
+
+
 class Started(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The engine has started the process; `began` tells it from a later one of the same number."""
 
@@ -277,6 +304,7 @@ class Edited(msgspec.Struct, frozen=True, array_like=True, tag=12):
 
 
 Event = Union[Said, Attached, Detached, Started, Waiting, Silent, Refused, Exited, EngineClosed, Got, Asked, Edited]
+Report = Union[Event, Transferred]  # what the host hears; the latter does not reach the coordinator
 
 # effects: what to do --------------------------------------------------------------------------------------
 

@@ -285,8 +285,12 @@ class Host:
             raise KeyboardInterrupt
         self.pump.rest(seconds)
 
-    def _report(self, event: Event) -> None:
+    def _report(self, event: m.Report) -> None:
         """From engines and the hub; a death comes behind the last byte of its link."""
+        if isinstance(event, m.Transferred):
+            if self.web is not None:
+                self.web.tell(event)
+            return
         if self.showing is not None and self.showing.concerns(event):
             self.showing.heard(event)
             return

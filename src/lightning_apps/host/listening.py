@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 
-from ..base.messages import Event
+from ..base.messages import Report
 from ..base.settings import Settings, runtime_dir
 from ..wire import tls
 from ..wire.hub import Hub
@@ -18,7 +18,7 @@ from . import distant
 from .run_folder import RunFolder
 
 
-def hub_of(settings: Settings, folder: RunFolder, pump: Pump, report: Callable[[Event], None], generation: int) -> Hub:
+def hub_of(settings: Settings, folder: RunFolder, pump: Pump, report: Callable[[Report], None], generation: int) -> Hub:
     """The hub of a run's host."""
     secure = None
     if settings.link == "tls":

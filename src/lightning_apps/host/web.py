@@ -19,7 +19,7 @@ import msgspec
 
 from ..base.errors import PortInUse
 from ..base.log import Log
-from ..base.messages import Event, Reply
+from ..base.messages import Event, Reply, Transferred
 from ..base.published import Published
 from ..base.settings import Settings, browser_wanted, of_component, page_elsewhere
 from ..model.app import LightningApp
@@ -129,6 +129,10 @@ class Web:
             self._postbox.put(stage)
         if published is not None:
             self._postbox.put(published)
+
+    def tell(self, event: Transferred) -> None:
+        """What readers of the stream may see, and nobody keeps; on any thread."""
+        self._postbox.put(event)
 
     def answer(self, reply: Reply) -> bool:
         """Whether it was the web that had asked; it is told."""

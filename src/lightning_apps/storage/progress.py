@@ -9,6 +9,12 @@ from types import TracebackType
 FIRST, STEP = 1.0, 2.0  # seconds until the first line, and between lines
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
+Tell = Callable[[int, int, float, bool], None]
+
+
+def nobody(done: int, size: int, seconds: float, over: bool) -> None:
+    """Only lines are wanted."""
+
 
 class Progress:
     """One transfer; use it as a context.
@@ -17,13 +23,19 @@ class Progress:
         what: the beginning of each line.
         size: bytes in all; 0 if that is not known.
         say: takes the lines.
+        tell: takes the same as numbers: bytes done, bytes in all, seconds so far, and whether it is over.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, what: str, size: int, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        what: str,
+        size: int,
+        say: Callable[[str], None],
+        tell: Tell = nobody,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what, self._size, self._say, self._clock = what, size, say, clock
+        self._what, self._size, self._say, self._tell, self._clock = what, size, say, tell, clock
         self._done = 0
         self._began = clock()
         self._next = self._began + FIRST
@@ -36,6 +48,7 @@ class Progress:
         if now >= self._next:
             self._next, self._told = now + STEP, True
             self._say(self._line(now))
+            self._tell(self._done, self._size, now - self._began, False)
 
     def _line(self, now: float) -> str:
         rate = self._done / max(now - self._began, 1e-9)
@@ -50,8 +63,10 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        now = self._clock()
+        if self._told:
+            self._tell(self._done, self._size, now - self._began, True)
         if self._told and kind is None:
-            now = self._clock()
             rate = self._done / max(now - self._began, 1e-9)
             self._say(f"{self._what}: {bytes_text(self._done)} in {now - self._began:.1f} s, {bytes_text(rate)}/s")
 

@@ -94,7 +94,7 @@ class PlayedWorker:
             message = codec.load_from_worker(payload)
             if isinstance(message, m.Received):
                 self.to_host.append(m.Got(self.place, message.version))
-            else:
+            elif not isinstance(message, m.Transfer):  # to look at only
                 self.to_host.append(m.Said(self.place, offset, message, payload))
         self._spoke(self)
         if self.over and self.running:

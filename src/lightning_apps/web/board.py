@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.encoding import decode, decode_change
-from ..base.messages import Change
+from ..base.messages import Change, Transferred
 from ..base.published import Arranged, Came, Part, Published, Went
 from ..base.showing import encode
 from ..base.status import AppStage
@@ -29,7 +29,7 @@ class Board:
         listener: is told of everything that changes, as programs that have only the JSON understand it.
     """
 
-    def __init__(self, incoming: deque[Published | str], generation: int) -> None:
+    def __init__(self, incoming: deque[Published | Transferred | str], generation: int) -> None:
         self._incoming, self.generation = incoming, generation
         self.nodes: dict[str, Node] = {}
         self.turn, self.at = 0, 0.0
@@ -46,6 +46,8 @@ class Board:
             published = incoming.popleft()
             if isinstance(published, str):
                 self._to_stage(published)
+            elif isinstance(published, Transferred):
+                self._transferred(published)
             else:
                 self._take(published)
 
@@ -95,6 +97,12 @@ class Board:
     def _to_stage(self, stage: str) -> None:
         self.stage, self._state = stage, None
         self._tell([encode({"op": "stage", "value": stage})])
+
+    def _transferred(self, event: Transferred) -> None:
+        told = {name: getattr(event.message, name) for name in event.message.__struct_fields__}
+        component = event.place.rpartition("@")[0]
+        if component in self.nodes:
+            self._tell([encode({"component": component, "op": "transfer", "value": told})])
 
     def _tell(self, news: list[bytes]) -> None:
         if self.listener is not None and news:

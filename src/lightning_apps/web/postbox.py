@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from ..base.messages import Transferred
 from ..base.published import Published
 
 MANY = 64  # publications that are worth a wake-up though nobody waits
 
-Item = Published | str  # a stage of the app is a text
+Item = Published | Transferred | str  # a stage of the app is a text
 
 
 def _nobody() -> None:

@@ -16,14 +16,16 @@ from ..base.messages import (
     Acknowledged,
     Attached,
     Detached,
-    Event,
     Got,
     Hello,
     Moved,
     Received,
     Rejected,
+    Report,
     Said,
     ToWorker,
+    Transfer,
+    Transferred,
     Welcome,
 )  # fmt: skip
 from . import codec
@@ -67,7 +69,7 @@ class Hub:
         self,
         address: str,
         pump: Pump,
-        report: Callable[[Event], None],
+        report: Callable[[Report], None],
         secret: bytes,
         generation: int = 1,
         secure: Secure | None = None,
@@ -193,6 +195,8 @@ class Hub:
             return
         if isinstance(message, Received):
             self._report(Got(place, message.version))
+        elif isinstance(message, Transfer):
+            self._report(Transferred(place, message))
         else:
             self._report(Said(place, offset, message, payload))
 

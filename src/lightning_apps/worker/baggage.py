@@ -17,12 +17,20 @@ from typing import Any, Protocol
 import msgspec
 
 from ..base.encoding import registry
+from ..base.messages import Transfer
 from ..base.registry import Shelf
 from ..base.traces import user_traceback
 from ..model.work import LightningWork
 from ..ports import Placement
 
 NEVER = 1 << 62  # bytes
+
+
+Tell = Callable[[Transfer], None]
+
+
+def nobody(transfer: Transfer) -> None:
+    """Nobody follows."""
 
 
 class Does(Protocol):
@@ -51,11 +59,15 @@ class Baggage:
     Args:
         work: whose.
         order: says where what the works of its run hand over is; None if there is no such place.
+
+    Attributes:
+        tell: takes how far long transfers are, for the host.
     """
 
     def __init__(self, work: LightningWork, order: Placement | None = None) -> None:
         self._work, self._order = work, order if order is not None and order.files else None
         self._does: Does | None = None
+        self.tell: Tell = nobody
 
     @property
     def _carried(self) -> bool:
@@ -64,7 +76,7 @@ class Baggage:
 
     def _files(self) -> Does:
         if self._does is None:
-            does: Does = import_module(".files", __package__).files_in(self._work, self._order, machine())
+            does: Does = import_module(".files", __package__).files_in(self._work, self._order, machine(), self.tell)
             self._does = does
         return self._does
 

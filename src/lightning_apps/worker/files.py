@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from ..base.errors import NotFound, StorageError, Unreachable
-from ..base.messages import SET
+from ..base.messages import SET, Transfer
 from ..model.work import LightningWork
 from ..ports import Placement
 from ..storage import names as n
@@ -38,10 +38,15 @@ CARRIERS = (Path, _BasePayload, Drive)
 
 
 Kept = Callable[[Entry], None]
+Tell = Callable[[Transfer], None]
 
 
 def nobody(entry: Entry) -> None:
     """It is kept here only."""
+
+
+def no_reader(transfer: Transfer) -> None:
+    """Nobody follows."""
 
 
 def on_stderr(line: str) -> None:
@@ -57,6 +62,7 @@ class Files:
         store, names: of the run, as this machine sees them.
         private: a folder for copies that cannot lie where their origin has them.
         machine: tells this machine from others.
+        tell: takes how far long transfers are, for the host.
         kept: told of all content that is handed over; it may keep it elsewhere as well.
         say: takes lines for people.
     """
@@ -70,9 +76,10 @@ class Files:
         machine: str,
         say: Say = on_stderr,
         kept: Kept = nobody,
+        tell: Tell = no_reader,
     ) -> None:
         self._work, self._store, self._names = work, store, names
-        self._private, self._machine, self._say, self._kept = private, machine, say, kept
+        self._private, self._machine, self._say, self._kept, self._tell = private, machine, say, kept, tell
         self._known: dict[str, tuple[list[int], str]] = {}  # files of this machine, and what their content was
         self._seen: dict[str, str] = {}  # payloads that are kept, by attribute
 
@@ -188,7 +195,7 @@ class Files:
         return any(os.path.commonpath([root, here]) == root for root in (os.getcwd(), str(_storage_root_dir())))
 
     def _write(self, entry: Entry, below: str, here: str, what: str) -> None:
-        with Progress(f"{self._work.name}: fetching {what}", entry.size, self._say) as progress:
+        with self._progress("fetching", what, entry.size) as progress:
             if entry.kind != n.TREE:
                 self._store.copy_to(entry.content, here, mode=entry.mode | 0o600, what=what, progress=progress.more)
                 self._known[here] = (identity(os.stat(here)), entry.content)
@@ -200,6 +207,12 @@ class Files:
             else:
                 trees.write_tree(self._store, tree.below(below) if below else tree, here, progress.more, what)
                 self._known[here] = ([], entry.content)
+
+    def _progress(self, doing: str, what: str, size: int) -> Progress:
+        def tell(done: int, size: int, seconds: float, over: bool) -> None:
+            self._tell(Transfer(doing, what, done, size, seconds, over))
+
+        return Progress(f"{self._work.name}: {doing} {what}", size, self._say, tell)
 
     # -- after a call --------------------------------------------------------------------------------------------
 
@@ -248,7 +261,7 @@ class Files:
         ):
             return True
         size = 0 if folder else stat.st_size
-        with Progress(f"{self._work.name}: handing over {name}", size, self._say) as progress:
+        with self._progress("handing over", name, size) as progress:
             entry = self._taken(name, here, folder, progress)
         self._kept(entry)
         self._names.put(self._work.name, entry)
@@ -350,18 +363,18 @@ def content_of(path: str, like: str) -> str:
     return digest.name
 
 
-def files_in(work: LightningWork, order: Placement, machine: str) -> Files:
+def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = no_reader) -> Files:
     """The files of a work: in the run's folder where its process sees that, else in one of its own, with an exchange."""
     folder = order.files
     private = os.path.join(folder, "beside", work.name.replace(os.sep, "_"))
     store = store_of(order)
     kept = keeping_there(order, store) if order.storage else nobody
     if not order.exchange:
-        return Files(work, store, Names(os.path.join(folder, "names")), private, machine, kept=kept)
+        return Files(work, store, Names(os.path.join(folder, "names")), private, machine, kept=kept, tell=tell)
     tls = sides_of(order)
     own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls.server if tls else None)
     names = NamesElsewhere(order.exchange, order.exchange_token, own.address, tls.client if tls else None)
-    return Files(work, store, names, private, f"{machine} {folder}", kept=kept)
+    return Files(work, store, names, private, f"{machine} {folder}", kept=kept, tell=tell)
 
 
 def sides_of(order: Placement) -> Any:

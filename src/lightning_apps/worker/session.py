@@ -57,6 +57,7 @@ class Session:
     ) -> None:
         self.work, self._wall, self.files = work, wall, files or Baggage(work)
         self._voice = Voice(work, send, alarm, clock)
+        self.files.tell = self._voice.say_aside
         self._unspoken = Unspoken(work, self._voice)
         self._halt = Halt(work)
         self._hearing = Hearing(work, self._voice, self._unspoken, self._halt)
