@@ -18,8 +18,9 @@ def chromium() -> str:
     return next((path for name in NAMES if (path := shutil.which(name))), "")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """For one module: while it is open an event loop counts as running, and tests of others may want to run theirs."""
     executable = chromium()
     if not executable and not os.environ.get("CI"):
         pytest.skip(

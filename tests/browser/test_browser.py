@@ -12,7 +12,7 @@ import pytest
 from lightning_apps.web.behind import Behind
 from web.inside import front_door
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 Eventually = Callable[..., Any]
 

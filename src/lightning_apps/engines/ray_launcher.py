@@ -141,7 +141,9 @@ class RayLauncher:
     def _write(self, order: ray_words.ToBroker) -> None:
         broker = self._broker
         if broker is not None and broker.stdin is not None:
-            with contextlib.suppress(OSError):  # it has ended; the next one is told what matters
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # it has ended, or was closed; the next one is told what matters
                 ray_words.write(broker.stdin, order)  # type: ignore[arg-type]
 
     def _forget(self, place: str) -> None:

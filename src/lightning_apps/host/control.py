@@ -95,8 +95,10 @@ class Control:
         self._server, self.address = listen(_address(settings, folder))
         self._callers: dict[str, Caller] = {}
         self._numbers = 0
-        with open(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        fresh = f"{self._path}.new"
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(self.address)
+        os.replace(fresh, self._path)  # whoever looks reads all of it or nothing
         pump.watch(self._server.fileno(), self._accept)
 
     def _accept(self) -> None:

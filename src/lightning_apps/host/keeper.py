@@ -40,6 +40,7 @@ from .starter import Child, Starter
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 REMEMBERED = 10_000  # ends of workers that a later host can be told
 RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0  # seconds before the flow's process is started again
+PAUSE = 0.03  # seconds between looks whether anybody is left
 MARGIN = 5.0  # seconds the host gets beyond the grace of its works
 LOAD_GRACE = 3.0  # seconds an app file that is being executed gets after Ctrl-C
 
@@ -340,7 +341,18 @@ class Keeper:
         self._spared.clear()
         self._reap()
         clean = self._places.sweep(always=True)
-        return clean and not self._starter.zygote.pid
+        return clean and not self._starter.zygote.pid and self._childless()
+
+    def _childless(self) -> bool:
+        """The list of children may leave one out while they come and go; to wait for any does not.  What SIGKILL does not end is left."""
+        if not self._subreaper or self._places.gave_up:
+            return True
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return True
+        self._loop.after(PAUSE, lambda: None)
+        return False
 
     def _drained(self) -> bool:
         self._follower.pump(everything=True)

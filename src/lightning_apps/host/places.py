@@ -107,7 +107,7 @@ class Places:
         self._workers: dict[str, Worker] = {}
         self._seen: dict[int, float] = {}  # leftovers, and when they were first asked to end
         self._sweeping = self._timer = False
-        self.hurried = False
+        self.hurried = self.gave_up = False
 
     def __contains__(self, place: str) -> bool:
         return place in self._workers
@@ -230,7 +230,9 @@ class Places:
                 number = signal.SIGKILL if waited >= patience else signal.SIGTERM
                 for each in {pid} | process_tree.descendants([pid]):
                     process_tree.send_signal(each, number)
-        return {pid for pid in found if now - self._seen[pid] < GIVEN_UP}
+        waited_for = {pid for pid in found if now - self._seen[pid] < GIVEN_UP}
+        self.gave_up = self.gave_up or len(waited_for) < len(found)
+        return waited_for
 
     def _look_again(self) -> None:
         def look() -> None:

@@ -147,6 +147,8 @@ class Desk:
                 await self._admit(word, reader, writer)
         except (OSError, ValueError, msgspec.DecodeError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             """A stranger, or somebody cut off."""
+        except asyncio.CancelledError:
+            """The desk is closed; nobody waits for this task."""
         finally:
             writer.close()
 
