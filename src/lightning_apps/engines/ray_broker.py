@@ -26,6 +26,7 @@ from .minding.minder import Assignment, Started, start_minder
 from .ray_words import FromBroker, NeverBegan, Over, Refused, Trouble, Waits
 
 PATIENT = 1.0  # seconds without a minder after which a person is told what is waited for
+UNWANTED = 20.0  # seconds an actor stays when its minder has ended; who waits for it ends it at once
 DIAL = 10.0  # seconds to reach the head
 AGAIN = 2.0  # seconds between looks at what is waited for
 
@@ -53,14 +54,21 @@ class Attendant:
         decoded = msgspec.msgpack.decode(assignment, type=Assignment)
         node = _ray().get_runtime_context().get_node_id()
         self._assignment = msgspec.structs.replace(decoded, node=node)
-        self._minder: Started | None = start_minder(self._assignment)
+        self._minder: Started = start_minder(self._assignment)
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """When all is over and nobody comes for it, as no host is there any more, give back what this holds."""
+        self._minder.wait()
+        undertake(self._assignment.mark)
+        self._over.set()
+        time.sleep(UNWANTED)
+        os._exit(0)
 
     def wait(self) -> None:
         """Return when the minder has ended, and nothing of its worker is left."""
-        if self._minder is not None:
-            self._minder.wait()
-            undertake(self._assignment.mark)
-            self._minder = None
+        self._over.wait()
 
 
 def undertake(mark: str) -> None:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from ..base.errors import EngineError
+from ..base.errors import EngineError, MissingExtra
 from ..base.log import Log
 from ..base.settings import Settings, environ
 from ..ports import Placement
@@ -56,7 +56,7 @@ class RayLauncher:
     def open(self, engine: RemoteEngine) -> None:
         """Start the broker; it takes a second to connect, five for a cluster of our own."""
         if importlib.util.find_spec("ray") is None:
-            raise EngineError(NEEDED)
+            raise MissingExtra(NEEDED)
         self._engine = engine
         threading.Thread(target=self._live, name="ray", daemon=True).start()
 
@@ -178,10 +178,10 @@ def start_head(folder: str) -> subprocess.Popen[bytes]:
     """Start a cluster on this machine that only its owner can use; it ends with whoever calls this, who has to see to that.
 
     Raises:
-        EngineError: Ray is not installed.
+        MissingExtra: Ray is not installed.
     """
     if importlib.util.find_spec("ray") is None:
-        raise EngineError(NEEDED)
+        raise MissingExtra(NEEDED)
     with contextlib.suppress(FileExistsError), open(_token(folder), "x", opener=_private) as file:
         file.write(os.urandom(32).hex())
     with open(os.path.join(folder, "ray.log"), "ab", opener=_private) as log:

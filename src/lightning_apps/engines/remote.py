@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from .. import __version__
-from ..base.errors import EngineError, LightningError
+from ..base.errors import EngineError, LightningError, UsageError
 from ..base.log import Log
 from ..base.messages import EngineClosed, Event, Exited, Refused, Silent, Started, Waiting
 from ..base.settings import Settings
@@ -149,7 +149,7 @@ class RemoteEngine:
         try:
             self._desk.open(self._at.host, self._at.port)
         except OSError as error:
-            raise EngineError(
+            raise UsageError(
                 f"Workers cannot dial {self._at.host}:{self._at.port} ({error.strerror}): name an address of this machine "
                 "that the others reach with --advertise-host."
             ) from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..base.errors import EngineError, UsageError
+from ..base.errors import MissingExtra, UsageError
 from ..base.log import Log
 from ..base.settings import Settings
 from ..engines.desk_at import DeskAt
@@ -136,7 +136,7 @@ def _certificate(folder: RunFolder, extra: str) -> None:
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError:
-        raise EngineError(NEEDED.format(extra)) from None
+        raise MissingExtra(NEEDED.format(extra)) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lightning-apps")])
     now = datetime.datetime.now(datetime.timezone.utc)
