@@ -102,6 +102,17 @@ def test_the_doctor_finds_a_cluster_whose_nodes_can_run_works(
     assert (well.process.returncode, barred.process.returncode) == (0, 1)
 
 
+def test_an_address_that_is_not_this_machines_is_one_sentence(command_line: CommandLine) -> None:
+    app = command_line.app(APP.replace("NEEDS", ""))
+    words = ["--engine", "ray", "--address", "127.0.0.1:1", "--advertise-host", "192.0.2.77", "--without-server"]
+
+    process = command_line.run("run", "app", app, *words, timeout=30.0)
+
+    assert process.process.returncode == 1
+    assert "cannot be dialled at 192.0.2.77" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
 def test_the_doctor_says_that_nobody_is_there(command_line: CommandLine) -> None:
     process = command_line.start("doctor", "--engine", "ray", "--address", "127.0.0.1:1")
 

@@ -38,6 +38,7 @@ def settled(settings: Settings, folder: RunFolder) -> Settings:
     if settings.engine not in ENGINES:
         return settings
     address = settings.advertise_host or _own_address(settings)
+    _check_ours(address)
     _certificate(folder, settings.engine)
     return msgspec.structs.replace(settings, link="tls", advertise_host=address, start_method="spawn")
 
@@ -82,6 +83,16 @@ def _own_address(settings: Settings) -> str:
         except OSError as error:
             raise UsageError(f"There is no way from this machine to {host} ({error.strerror}).") from None
         return str(probe.getsockname()[0])
+
+
+def _check_ours(address: str) -> None:
+    """Said before anything starts: others are to find us there."""
+    try:
+        socket.create_server((address, 0)).close()
+    except OSError as error:
+        raise UsageError(
+            f"This machine cannot be dialled at {address} ({error.strerror}): name an address of its own with --advertise-host."
+        ) from None
 
 
 def port_of(folder: RunFolder, name: str) -> int:
