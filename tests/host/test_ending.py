@@ -81,6 +81,20 @@ def test_a_second_ctrl_c_ends_the_grace(stage: Any) -> None:
     process.assert_nothing_left(0)
 
 
+@pytest.mark.slow
+def test_who_is_waited_for_after_ctrl_c_is_said(stage: Any) -> None:
+    process = stage.app("desk.start('a')\n" + UP, works={"a": STUBBORN}, grace=1000.0)
+    stage.until_there("up", "root.a@1")
+
+    process.interrupt()
+
+    stage.eventually(
+        lambda: "Waiting for root.a to end, for 1000 s at most; Ctrl-C again ends them now." in process.stderr
+    )
+    process.interrupt()
+    assert process.wait(5) == 130
+
+
 def test_a_flow_that_swallows_the_interrupt_is_killed_by_the_second(stage: Any) -> None:
     text = "open('up', 'w').close()\nwhile True:\n  try: time.sleep(100)\n  except BaseException: open('hit', 'w')"
     process = stage.app(text, grace=1000.0)

@@ -40,6 +40,7 @@ from .starter import Child, Starter
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 REMEMBERED = 10_000  # ends of workers that a later host can be told
 RESTART_FIRST, RESTART_LONGEST = 0.1, 5.0  # seconds before the flow's process is started again
+SILENCE = 1.5  # seconds after Ctrl-C without an end
 PAUSE = 0.03  # seconds between looks whether anybody is left
 MARGIN = 5.0  # seconds the host gets beyond the grace of its works
 LOAD_GRACE = 3.0  # seconds an app file that is being executed gets after Ctrl-C
@@ -370,6 +371,8 @@ class Keeper:
         if number in (signal.SIGINT, signal.SIGQUIT):
             end.interrupts += 1
         hard = end.interrupts > 1 or number == signal.SIGQUIT
+        if number == signal.SIGINT and end.interrupts == 1:
+            self._loop.after(SILENCE, self._tell_what_is_waited_for)
         if self._host.pid:
             self._pass_on(number)
             self._loop.after(1.0 if hard else self._settings.grace + MARGIN, self._kill_host)
@@ -379,6 +382,15 @@ class Keeper:
         if hard:
             self._places.hurry()
             self._follower.give_up()
+
+    def _tell_what_is_waited_for(self) -> None:
+        """Somebody sits at a terminal, presses Ctrl-C, and nothing seems to happen."""
+        names = self._places.works()
+        if names and not self._places.hurried:
+            what = f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
+            self._log.info(
+                f"Waiting for {what} to end, for {self._settings.grace:g} s at most; Ctrl-C again ends them now."
+            )
 
     def _pass_on(self, number: int) -> None:
         sent = {signal.SIGINT: INTERRUPT, signal.SIGQUIT: signal.SIGTERM}.get(signal.Signals(number), number)

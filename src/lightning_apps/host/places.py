@@ -121,6 +121,10 @@ class Places:
         """Order and process of every worker that lives, or is being started."""
         return tuple((worker.order, worker.pid) for worker in self._workers.values() if worker.gone is None)
 
+    def works(self) -> list[str]:
+        """The works whose workers live."""
+        return sorted(worker.order.work for worker in self._workers.values() if worker.pid and worker.gone is None)
+
     def pids(self) -> set[int]:
         """The processes of workers that live."""
         return {worker.pid for worker in self._workers.values() if worker.pid and worker.gone is None}
