@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pathlib
 import pickle
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,18 @@ def test_the_hash_is_of_origin_and_path() -> None:
     assert one.hash == same.hash != other.hash
     same._origin = "root.c"
     assert one.hash != same.hash
+
+
+@pytest.mark.parametrize("put", [lambda a, b: a / b, lambda a, b: a.joinpath(b)], ids=["/", "joinpath"])
+def test_a_path_of_another_work_put_behind_one_changes_nothing_of_whose_it_is(put: Any) -> None:
+    other = Path("x")
+    other._origin = "root.x"
+
+    made = put(owned(Path("a")), other)
+
+    assert type(made) is Path and str(made) == "a/x" and made.origin_name == "root.a"
+    with pytest.raises(TypeError):
+        3 / made
 
 
 def test_a_path_that_lies_elsewhere_is_known_by_its_source_and_so_is_what_is_derived_from_it() -> None:

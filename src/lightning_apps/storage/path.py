@@ -51,6 +51,12 @@ class Path(pathlib.PosixPath):
 
     def __new__(cls, *parts: Any, **options: Any) -> Path:
         self: Path = super().__new__(cls, *_led_by_root(parts), **options)
+        if not NEW:
+            self._belong(parts)
+        return self
+
+    def _belong(self, parts: tuple[Any, ...]) -> None:
+        """Be of the works that the parts are of; only when it knows where it leads."""
         given = [part for part in parts if isinstance(part, Path)]
         if given:
             top = given[0]
@@ -60,18 +66,23 @@ class Path(pathlib.PosixPath):
                     f"{', '.join(sorted({str(part.origin_name) for part in given}))}."
                 )
             self._take_after(top)
-        return self
 
     if NEW:
 
         def __init__(self, *parts: Any) -> None:
             super().__init__(*_led_by_root(parts))  # type: ignore[call-arg,unused-ignore]
+            self._belong(parts)
 
         def with_segments(self, *parts: Any) -> Path:
-            """What `parent`, `/` and the like return."""
-            made = type(self)(*parts)
-            if made._origin is None:
-                made._take_after(self)
+            """What `parent`, `/` and the like return: of the works that this is of, whatever is put behind it."""
+            made = type(self)(*(pathlib.PosixPath(part) if isinstance(part, Path) else part for part in parts))
+            made._take_after(self)
+            return made
+
+        def __rtruediv__(
+            self, other: Any
+        ) -> Path:  # one of its own, or a plain path on the left would make a plain one
+            made: Path = super().__rtruediv__(other)
             return made
 
     def _take_after(self, other: Path) -> None:
