@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import ssl
 from typing import NamedTuple
 
 from ..base.errors import UsageError
@@ -86,6 +85,8 @@ def check_certificate(settings: Settings) -> None:
         return
     if certificate is None or key is None:
         raise UsageError("--tls-cert and --tls-key belong together: give both.")
+    import ssl  # takes a while, and most runs have no certificate
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
