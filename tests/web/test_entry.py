@@ -60,6 +60,61 @@ def test_beyond_this_machine_a_token_is_made_printed_and_asked_for(serve: Any) -
         assert '"n":1' in socket.recv()
 
 
+SHOWS = """
+import lightning as L
+from lightning.app.frontend import AsgiFrontend, StaticWebFrontend
+
+async def page(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"the tool itself"})
+
+class Part(L.LightningFlow):
+    def __init__(self, frontend):
+        super().__init__()
+        self._frontend = frontend
+
+    def configure_layout(self):
+        return self._frontend
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.report, self.tool = Part(StaticWebFrontend("report")), Part(AsgiFrontend(page))
+
+    def run(self):
+        pass
+
+    def configure_layout(self):
+        return [{"name": "Report", "content": self.report}, {"name": "Tool", "content": self.tool}]
+
+app = L.LightningApp(Root())
+"""
+
+
+def test_a_viewer_reads_folders_that_are_shown_and_enters_nothing_that_runs(
+    serve: Any, tmp_path: Path, eventually: Any
+) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "index.html").write_text("figures")
+    app = serve(SHOWS, "--host", "0.0.0.0")
+    as_operator, as_viewer = ({"Authorization": f"Bearer {token}"} for token in links(app))
+    eventually(lambda: app.http.get("/f/root.tool/", headers=as_operator).text == "the tool itself", 20)
+
+    assert app.http.get("/f/root.report/", headers=as_viewer).text == "figures"
+    assert app.http.post("/f/root.report/", headers=as_viewer).status_code == 403
+    for path in (
+        "/f/root.tool/",
+        "/f/root.tool",
+        "/f/root.report/..%2froot.tool/",
+        "/f/root%2etool/",
+        "/f//root.tool/",
+    ):
+        answer = app.http.get(path, headers=as_viewer)
+        assert answer.status_code in (403, 404) and "the tool itself" not in answer.text
+    assert "can do more than show" in app.http.get("/f/root.tool/", headers=as_viewer).text
+    assert app.http.get("/f/root.report/").status_code == 401
+
+
 def test_one_visit_with_the_token_lets_a_browser_in_by_a_cookie(serve: Any) -> None:
     app = serve(APP, "--host", "0.0.0.0")
     operator, _ = links(app)

@@ -19,7 +19,7 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-pr
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 VIEWER, OPERATOR, COMPONENT = "viewer", "operator", "component"
 TO_WATCH = ("/api/v1/stream", "/api/v1/ws")
-INSIDE = ("/f/", "/w/", "/api/v1/commands/")  # more than looking, whatever the method: servers inside, code of commands
+INSIDE = ("/w/", "/api/v1/commands/")  # more than looking, whatever the method: servers of works, code of commands
 FOR_COMPONENTS = ("/api/v1/", "/healthz")
 
 
@@ -142,7 +142,7 @@ def scope_of_token(access: Access, token: str) -> str:
 
 
 def may(scope: str, asking: Asking) -> bool:
-    """Whether a token of this scope is enough."""
+    """Whether a token of this scope is enough; which frontends a viewer sees the front door knows."""
     if scope == OPERATOR:
         return True
     if scope == COMPONENT:

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .access import OPERATOR
 from .behind import Behind, Doors
 from .context import Context
 from .crossing import LOCAL_NAMES, Door, Secrets
@@ -54,6 +55,9 @@ class FrontDoor:
         if behind is None:
             sentence = f"The app has no {'page' if kind == 'f' else 'server'} of the name {name!r} now."
             await self._say(scope, receive, send, waiting(scope, "Nothing here", sentence, again=False, status=404))
+        elif not behind.folder and scope.get("state", {}).get("scope", OPERATOR) != OPERATOR:
+            sentence = f"What runs at {name!r} can do more than show, so a link to look at the app does not lead there."
+            await self._say(scope, receive, send, waiting(scope, "Not for viewers", sentence, again=False, status=403))
         elif rest is None:
             await self._say(scope, receive, send, _to_the_folder(scope, name))
         elif not behind.ready:
