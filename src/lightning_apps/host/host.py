@@ -307,6 +307,7 @@ class Host:
             self.pump.alarm(f"exited {event.place}", LAST_PAUSE, lambda: self._gone(event, looks - 1))
             return
         self.hub.finish(event.place)
+        self.sharing.ended(event.place)
         self.pump.put(event)
 
     def _plenty(self) -> bool:

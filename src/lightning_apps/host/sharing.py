@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hmac
 import os
+import shutil
 from importlib import import_module
 from typing import Any
+from urllib.parse import quote
 
 from ..base.registry import Shelf, registry
 from ..base.settings import Settings
@@ -44,8 +46,22 @@ class Sharing:
         storage = self._settings.storage or ""
         if self._exchange is None:
             return {"files": self._folder.files, "storage": storage}
-        there = {"exchange": self._exchange.address, "exchange_token": self._token, "exchange_pem": self._pem}
+        own = "" if self._pem else self._apart(place)  # on another machine whoever starts it names the folder
+        there = {
+            "files": own,
+            "exchange": self._exchange.address,
+            "exchange_token": self._token,
+            "exchange_pem": self._pem,
+        }
         return {"storage": storage, **there}
+
+    def _apart(self, place: str) -> str:
+        return os.path.join(self._folder.path, "apart", quote(place, safe=""))
+
+    def ended(self, place: str) -> None:
+        """The process there is no more, however it ended: nor is what only it had."""
+        if self._settings.apart:
+            shutil.rmtree(self._apart(place), ignore_errors=True)
 
     def forget(self, work: str) -> None:
         """A work was deleted: so is what it has handed over."""
