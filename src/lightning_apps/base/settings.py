@@ -209,3 +209,9 @@ def own_component() -> str:
 def of_component(url: str, token: str, component: str, certificate: str = "") -> dict[str, str]:
     """The variables that tell a process to which component of which app it belongs."""
     return {APP_URL: url, APP_TOKEN: token, OWN_COMPONENT: component, APP_CERTIFICATE: certificate}
+
+
+def as_prefix(path: str | None) -> str:
+    """How a root path stands before other paths: with its first slash and without a last; "" for none."""
+    inner = (path or "").strip("/")
+    return f"/{inner}" if inner else ""

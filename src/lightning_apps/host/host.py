@@ -11,7 +11,7 @@ from typing import Any
 from ..base import messages as m
 from ..base.log import Log
 from ..base.messages import Event, Outcome
-from ..base.settings import Settings, colour_wanted, export, withdraw
+from ..base.settings import Settings, as_prefix, colour_wanted, export, withdraw
 from ..base.status import AppStage
 from ..core.coordinator import Coordinator, Options
 from ..engines.inline import InlineEngine
@@ -115,7 +115,7 @@ class Host:
         self.showing = Showing(
             settings, self.folder, self.log, self.engine, tree, self.pump.put, after,
             Surroundings(
-                root_path=(settings.root_path or self.app.root_path or "").rstrip("/"),
+                root_path=as_prefix(settings.root_path or self.app.root_path),
                 variables=lambda flow: {**surroundings(file), **self._own_app(flow), "LIGHTNING_FLOW_NAME": flow},
                 log_files=self.folder.log_files,
                 app_file=file,

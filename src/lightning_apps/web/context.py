@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.log import Log
-from ..base.settings import Settings
+from ..base.settings import Settings, as_prefix
 from ..model.app import LightningApp
 from ..ports import Desk
 from .access import Access
@@ -52,7 +52,7 @@ class Context:
     @property
     def root_path(self) -> str:
         """The prefix under which a proxy in front shows this app; "" for none, and without a slash at its end."""
-        return (self.settings.root_path or self.app.root_path or "").rstrip("/")
+        return as_prefix(self.settings.root_path or self.app.root_path)
 
     @property
     def debug(self) -> bool:
