@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.talk import Root, Talk
@@ -51,6 +51,7 @@ def operate(heap: list[Any], what: str, number: int) -> None:
 
 
 @given(OPERATIONS, st.sampled_from([0, 3, SHADOWED - 2, SHADOWED + 2]))
+@example([("pop", 0), ("cut", 0), ("cut", 0), ("heapify", 0)], SHADOWED + 2)
 @settings(max_examples=300, deadline=None)
 def test_a_list_that_tells_nothing_of_a_heap_is_known_to_be_untold(operations: Any, size: int) -> None:
     heap = TrackedList(range(10, 10 + size))

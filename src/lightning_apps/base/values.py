@@ -347,7 +347,7 @@ def _told(items: TrackedList, start: int, stop: int, new: list[Any]) -> None:
     if length != len(items):
         items._shadow = (length, None, None)
     else:
-        items._shadow = list.__getitem__(items, slice(None)) if length <= SHADOWED // 2 else _ends(items)
+        items._shadow = list.__getitem__(items, slice(None)) if length <= SHADOWED else _ends(items)
 
 
 def _own_up(items: TrackedList) -> None:
