@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..base.encoding import registry
 from ..base.messages import Transfer
 from ..base.registry import Shelf
 from ..base.traces import user_traceback
@@ -31,6 +30,9 @@ Tell = Callable[[Transfer], None]
 
 def nobody(transfer: Transfer) -> None:
     """Nobody follows."""
+
+
+KINDS = ("lightning_apps.storage.path", "lightning_apps.storage.payload")  # who has such a value has its module
 
 
 class Does(Protocol):
@@ -72,7 +74,7 @@ class Baggage:
     @property
     def _carried(self) -> bool:
         """Whether any value with a file can be there: their types are registered by who imports them."""
-        return self._order is not None and registry.adopting
+        return self._order is not None and any(kind in sys.modules for kind in KINDS)
 
     def _files(self) -> Does:
         if self._does is None:
