@@ -26,7 +26,9 @@ class Trainer(Base):
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> str:
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(sys.modules, "beside", None)  # so that what the script imports is gone again afterwards
+    del sys.modules["beside"]
     (tmp_path / "beside.py").write_text("here = True\n")
     path = tmp_path / "train.py"
     path.write_text(
