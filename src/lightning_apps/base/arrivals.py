@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .encoding import SCALARS
 from .messages import DELETE, SET, SPLICE, UPDATE, Change
-from .values import GONE, TRACKED, Path, TrackedDict, TrackedList, TrackedSet, exchange, release, track
+from .values import GONE, TRACKED, Path, TrackedDict, TrackedList, TrackedSet, adopt, exchange, release, track
 
 
 def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = False) -> bool:
@@ -30,6 +31,27 @@ def put(owner: Any, attributes: dict[str, Any], change: Change, gentle: bool = F
     if holder is None:
         return op == DELETE
     return APPLY[op](holder, path[-1], value)
+
+
+def adopt_new(owner: Any, attributes: dict[str, Any], change: Change) -> None:
+    """Tell the values that a change brought whose state they are part of now; what was there before was told already."""
+    path, name = change.path, change.path[0]
+    if change.op == SPLICE:
+        holder = _reach(owner, attributes, path, gentle=False, make=False)
+        index, _, inserted = change.value
+        for at in range(index, index + len(inserted)) if isinstance(holder, TrackedList) else ():
+            _adopt_item(owner, name, holder, at)
+    elif change.op == SET and len(path) > 1:
+        _adopt_item(owner, name, _reach(owner, attributes, path[:-1], gentle=False, make=False), path[-1])
+    elif change.op == SET:
+        attributes[name] = adopt(attributes[name], owner, name)
+
+
+def _adopt_item(owner: Any, name: str, holder: Any, key: Any) -> None:
+    item = _child(holder, key)
+    if item is GONE or type(item) in SCALARS or (kept := adopt(item, owner, name)) is item:
+        return
+    _hang(holder, {}, 1, key, kept)
 
 
 def _reach(owner: Any, attributes: dict[str, Any], path: Path, gentle: bool, make: bool) -> Any:

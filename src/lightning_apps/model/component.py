@@ -9,7 +9,7 @@ from abc import ABCMeta
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from ..base.arrivals import put
+from ..base.arrivals import adopt_new, put
 from ..base.encoding import SCALARS, registry
 from ..base.errors import AttributeNotDeclared, CannotKeep, InitForgotten
 from ..base.messages import DELETE, SET, SPLICE, Change
@@ -188,7 +188,7 @@ class Component(metaclass=ComponentType):
             return fits
         self._lit_state[name] = None
         if registry.adopting:
-            self.__dict__[name] = adopt(self.__dict__[name], self, name)
+            adopt_new(self, self.__dict__, change)
         self._lit_look_inside(name, change.op, change.value)
         if len(change.path) == 1 and change.op == SET:
             self._lit_watch(name, self.__dict__[name])
