@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import CommandLine
 from lightning_apps.base import settings as all_settings
 from lightning_apps.host import follow
 from lightning_apps.host.follow import Follower
@@ -149,3 +154,27 @@ def test_a_hundred_thousand_lines_arrive_before_the_app_has_ended(stage: Any, mo
     for name in ("a", "b"):
         assert [line for line in lines if line.startswith(name)] == [f"{name} {i}" for i in range(50000)]
     assert lines.count("end") == 2
+
+
+def test_a_flow_writes_whole_lines_also_where_python_is_told_not_to_buffer(command_line: CommandLine) -> None:
+    app = command_line.app(
+        "import lightning as L\n"
+        "class Root(L.LightningFlow):\n"
+        "    def run(self):\n"
+        "        print('half', 'and half')\n"
+        "        self.stop()\n"
+        "app = L.LightningApp(Root())\n"
+    )
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # where each write stays a piece of its own
+    with ours, theirs:
+        command = [sys.executable, "-m", "lightning_apps", "run", "app", str(app), "--open-ui", "false"]
+        environ = {**command_line.environ(), "PYTHONUNBUFFERED": "1"}
+        subprocess.run(command, stdout=theirs, cwd=command_line.folder, env=environ, check=True, timeout=60)
+        theirs.close()
+        ours.setblocking(False)
+        pieces = []
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while piece := ours.recv(1 << 16):
+                pieces.append(piece)
+
+    assert b"half and half\n" in pieces

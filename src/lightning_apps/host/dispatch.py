@@ -120,10 +120,13 @@ def _run_here(app: LightningApp, settings: Settings, file: str, host: RunsApp) -
 
 
 def _print_by_line() -> None:
-    """What a flow prints is seen at once, when piped as well; the processes of the app inherit this."""
+    """What a flow prints is seen line by line, when piped as well; the processes of the app inherit this.
+
+    Whole lines also where PYTHONUNBUFFERED is set: `print` would write a line and its end apart, and a work's line between.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
+            stream.reconfigure(line_buffering=True, write_through=False)
 
 
 def _with_local(
