@@ -78,7 +78,7 @@ class Baggage:
 
     def _files(self) -> Does:
         if self._does is None:
-            does: Does = import_module(".files", __package__).files_in(self._work, self._order, machine(), self.tell)
+            does: Does = import_module(".sources", __package__).files_in(self._work, self._order, machine(), self.tell)
             self._does = does
         return self._does
 
@@ -165,7 +165,7 @@ def shelf_for(order: Placement) -> Shelf:
     """By reference where the run's folder is seen; elsewhere what comes is fetched, and what goes goes by itself."""
 
     def make() -> Shelf:
-        shelf: Shelf = import_module(".files", __package__).shelf_of(order)
+        shelf: Shelf = import_module(".sources", __package__).shelf_of(order)
         return shelf
 
     return ShelfWhenAsked(NEVER if order.exchange else order.reference_above, make)

@@ -1,57 +1,28 @@
-"""What a work hands over and what it is handed: keeps, fetches, and says what could not be done.  Knows nothing of how calls run.
+"""What a work is handed: fetches it, says what could not be done, and passes on to `handing` what it hands over.
 
-It is the `files` of the work's binding: paths and payloads of that work ask it.
+It is the `files` of the work's binding: paths and payloads of that work ask it.  Knows nothing of how calls run.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import sys
-import time
-from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
-from ..base.errors import NotFound, StorageError, Unreachable
-from ..base.messages import SET, Transfer
+from ..base.errors import NotFound
 from ..model.work import LightningWork
-from ..ports import Placement
 from ..storage import names as n
 from ..storage import trees
 from ..storage.copying import chunks
 from ..storage.drive import Drive
 from ..storage.elsewhere import NamesElsewhere
-from ..storage.exchange import Exchange
-from ..storage.fetching import Fetcher
 from ..storage.folders import _storage_root_dir
 from ..storage.hashing import Digest
 from ..storage.names import Entry, Names
 from ..storage.path import Path
-from ..storage.payload import NOTHING, _BasePayload
-from ..storage.progress import Progress
-from ..storage.shelf_of_values import ValueShelf
-from ..storage.store import Fetch, Store, identity
-
-Say = Callable[[str], None]
-CARRIERS = (Path, _BasePayload, Drive)
-
-
-Kept = Callable[[Entry], None]
-Tell = Callable[[Transfer], None]
-
-
-def nobody(entry: Entry) -> None:
-    """It is kept here only."""
-
-
-def no_reader(transfer: Transfer) -> None:
-    """Nobody follows."""
-
-
-def on_stderr(line: str) -> None:
-    """To the work's own error output, which the terminal shows."""
-    sys.stderr.write(f"{line}\n")
+from ..storage.payload import _BasePayload
+from ..storage.store import Store, identity
+from .carried import exchange
+from .handing import Handing, Kept, Telling, nobody
 
 
 class Files:
@@ -62,9 +33,8 @@ class Files:
         store, names: of the run, as this machine sees them.
         private: a folder for copies that cannot lie where their origin has them.
         machine: tells this machine from others.
-        tell: takes how far long transfers are, for the host.
+        telling: how far long transfers are.
         kept: told of all content that is handed over; it may keep it elsewhere as well.
-        say: takes lines for people.
     """
 
     def __init__(
@@ -74,14 +44,14 @@ class Files:
         names: Names | NamesElsewhere,
         private: str,
         machine: str,
-        say: Say = on_stderr,
+        telling: Telling,
         kept: Kept = nobody,
-        tell: Tell = no_reader,
     ) -> None:
         self._work, self._store, self._names = work, store, names
-        self._private, self._machine, self._say, self._kept, self._tell = private, machine, say, kept, tell
+        self._private, self._machine, self._telling = private, machine, telling
+        handing = Handing(work, store, names, private, machine, telling, kept)
+        self.hand_over, self.keep_value = handing.hand_over, handing.keep_value
         self._known: dict[str, tuple[list[int], str]] = {}  # files of this machine, and what their content was
-        self._seen: dict[str, str] = {}  # payloads that are kept, by attribute
 
     # -- before a call -------------------------------------------------------------------------------------------
 
@@ -195,7 +165,7 @@ class Files:
         return any(os.path.commonpath([root, here]) == root for root in (os.getcwd(), str(_storage_root_dir())))
 
     def _write(self, entry: Entry, below: str, here: str, what: str) -> None:
-        with self._progress("fetching", what, entry.size) as progress:
+        with self._telling.progress("fetching", what, entry.size) as progress:
             if entry.kind != n.TREE:
                 self._store.copy_to(entry.content, here, mode=entry.mode | 0o600, what=what, progress=progress.more)
                 self._known[here] = (identity(os.stat(here)), entry.content)
@@ -208,100 +178,7 @@ class Files:
                 trees.write_tree(self._store, tree.below(below) if below else tree, here, progress.more, what)
                 self._known[here] = ([], entry.content)
 
-    def _progress(self, doing: str, what: str, size: int) -> Progress:
-        def tell(done: int, size: int, seconds: float, over: bool) -> None:
-            self._tell(Transfer(doing, what, done, size, seconds, over))
-
-        return Progress(f"{self._work.name}: {doing} {what}", size, self._say, tell)
-
-    # -- after a call --------------------------------------------------------------------------------------------
-
-    def hand_over(self) -> None:
-        """Keep what this work's paths and payloads hold now.
-
-        Raises:
-            StorageError: it cannot be kept: the disk is full, a file cannot be read.
-        """
-        missing = []
-        for name, held in self._work._lit_values().items():
-            anew = False
-            for value in found_in(held):
-                if value.origin_name != self._work.name:
-                    continue
-                if isinstance(value, Path):
-                    missing += [] if self._keep_path(value) else [value.source]
-                elif value._value is not NOTHING:
-                    before = value._content
-                    self.keep_value(value)
-                    anew = anew or value._content != before
-            if anew:  # what the flow passes on is what the run made of it
-                self._work._lit_binding.moved(self._work, (name,), SET, held, held)
-        if missing:
-            self._say(
-                f"UserWarning: {len(missing)} artifacts of {self._work.name} could not be saved because they don't exist: "
-                f"{', '.join(sorted(missing))}."
-            )
-
-    def _keep_path(self, path: Path) -> bool:
-        """Keep the file or folder as it is now; False if there is none."""
-        name, here = os.path.normpath(path.source), os.path.abspath(path)
-        try:
-            stat = os.stat(here)
-        except OSError:
-            self._names.put(self._work.name, Entry(name, n.MISSING, at=time.time(), machine=self._machine, place=here))
-            return False
-        folder = os.path.isdir(here)
-        mark = trees.fingerprint(here) if folder else identity(stat)
-        before = self._names.get(self._work.name, name)
-        if (
-            before is not None
-            and before.identity == mark
-            and before.machine == self._machine
-            and self._store.has(before.content)
-        ):
-            return True
-        size = 0 if folder else stat.st_size
-        with self._progress("handing over", name, size) as progress:
-            entry = self._taken(name, here, folder, progress)
-        self._kept(entry)
-        self._names.put(self._work.name, entry)
-        return True
-
-    def _taken(self, name: str, here: str, folder: bool, progress: Progress) -> Entry:
-        if folder:
-            mark = trees.fingerprint(here)
-            content, tree = trees.put_tree(self._store, here, progress.more)
-            kind, size, files, mode = (
-                n.TREE,
-                tree.size,
-                sum(i.kind in (trees.FILE, trees.PIECE) for i in tree.items),
-                0o755,
-            )
-        else:
-            stat = os.stat(here)
-            mark, mode = identity(stat), stat.st_mode & 0o777
-            content, size = self._store.put_file(here, progress.more)
-            kind, files = n.FILE, 1
-        return Entry(name, kind, content, size, files, mode, time.time(), mark, self._machine, here)
-
     # -- payloads ------------------------------------------------------------------------------------------------
-
-    def keep_value(self, payload: _BasePayload) -> None:
-        """Keep the value as it is now."""
-        scratch = os.path.join(self._private, f".payload-{os.urandom(8).hex()}")
-        os.makedirs(self._private, exist_ok=True)
-        try:
-            payload.save(payload._value, scratch)
-            content, size = self._store.put_file(scratch)
-        except OSError as error:
-            raise StorageError(f"The payload {payload.name} of {self._work.name} cannot be kept: {error}.") from error
-        finally:
-            if os.path.exists(scratch):
-                os.unlink(scratch)
-        payload._content = content
-        entry = Entry(payload.name or "", n.VALUE, content, size, at=time.time())
-        self._kept(entry)
-        self._names.put(self._work.name, entry)
 
     def has_value(self, payload: _BasePayload) -> bool:
         """Whether its origin has handed it over."""
@@ -327,33 +204,6 @@ class Files:
         return payload.load(path)
 
 
-def found_in(value: Any) -> Iterator[Any]:
-    """Every path and payload inside containers."""
-    if isinstance(value, dict):
-        for item in list(dict.values(value)):
-            yield from found_in(item)
-    elif isinstance(value, (list, tuple)):
-        for item in list(value):
-            yield from found_in(item)
-    elif isinstance(value, (Path, _BasePayload)):
-        yield value
-
-
-def exchange(value: Any, change: Callable[[Any], Any]) -> Any:
-    """The same value with what `change` returns in the place of each path, payload and drive inside; lists and dicts stay themselves."""
-    if isinstance(value, CARRIERS):
-        return change(value)
-    if isinstance(value, dict):
-        for key, item in list(dict.items(value)):
-            dict.__setitem__(value, key, exchange(item, change))
-    elif isinstance(value, list):
-        for index, item in enumerate(list.__iter__(value)):
-            list.__setitem__(value, index, exchange(item, change))
-    elif type(value) is tuple:
-        return tuple(exchange(item, change) for item in value)
-    return value
-
-
 def content_of(path: str, like: str) -> str:
     """The name of what a file holds."""
     digest = Digest(like, threads=True)
@@ -361,88 +211,3 @@ def content_of(path: str, like: str) -> str:
         for chunk in chunks(file.fileno()):
             digest.update(chunk)
     return digest.name
-
-
-def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = no_reader) -> Files:
-    """The files of a work: in the run's folder where its process sees that, else in one of its own, with an exchange."""
-    folder = order.files
-    private = os.path.join(folder, "beside", work.name.replace(os.sep, "_"))
-    store = store_of(order)
-    kept = keeping_there(order, store) if order.storage else nobody
-    if not order.exchange:
-        return Files(work, store, Names(os.path.join(folder, "names")), private, machine, kept=kept, tell=tell)
-    tls = sides_of(order)
-    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls.server if tls else None)
-    names = NamesElsewhere(order.exchange, order.exchange_token, own.address, tls.client if tls else None)
-    return Files(work, store, names, private, f"{machine} {folder}", kept=kept, tell=tell)
-
-
-def sides_of(order: Placement) -> Any:
-    """TLS for a worker on another machine, None for one on the host's."""
-    return import_module("..storage.certified", __package__).sides(order.exchange_pem) if order.exchange_pem else None
-
-
-def facing(address: str) -> str:
-    """The address of this machine that those who can be reached at another address can reach."""
-    host, _, port = address.rpartition(":")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((host, int(port)))  # sends nothing
-        return str(probe.getsockname()[0])
-
-
-def keeping_there(order: Placement, store: Store) -> Kept:
-    """Sends what is handed over, before anybody is told of it."""
-    remote = there(order)
-
-    def keep(entry: Entry) -> None:
-        contents = {entry.content}
-        if entry.kind == n.TREE:
-            contents |= trees.load(store, entry.content).contents()
-        for name in sorted(contents):
-            remote.keep(store, name)
-
-    return keep
-
-
-def store_of(order: Placement) -> Store:
-    """The content that a worker has, and where it gets what it has not."""
-    store = Store(os.path.join(order.files, "objects"))
-    sources: list[Fetch] = []
-    if order.exchange:
-        tls = sides_of(order)
-        client = tls.client if tls else None
-        names = NamesElsewhere(order.exchange, order.exchange_token, tls=client)
-        fetcher = Fetcher(store, order.exchange_token, client)
-        sources.append(lambda name: fetcher.fetch(name, names.homes(name)))
-    if order.storage:
-        sources.append(lambda name: there(order).bring(store, name))
-    store.fetch = first_of(sources)
-    return store
-
-
-def there(order: Placement) -> Any:
-    """The store that content goes to and comes from as well."""
-    return import_module("..storage.remote", __package__).RemoteContent(order.storage)
-
-
-def first_of(sources: list[Fetch]) -> Fetch:
-    """Asks one after the other; one that does not answer is an error only where no other has it."""
-
-    def fetch(name: str) -> bool:
-        failed: Unreachable | None = None
-        for source in sources:
-            try:
-                if source(name):
-                    return True
-            except Unreachable as error:
-                failed = error
-        if failed is not None:
-            raise failed
-        return False
-
-    return fetch
-
-
-def shelf_of(order: Placement) -> ValueShelf:
-    """Big values in the store that a worker has."""
-    return ValueShelf(store_of(order), order.reference_above)
