@@ -35,9 +35,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         cwd, argv, app_file: the app's surroundings; `app_file` is "" for an app without a file.
         out, err: files the worker's output goes to; "" for the terminal.
         files: the folder of what works of this run hand over, as it is called where the worker runs; "" without one.
-        exchange, exchange_token: where, and by what right, a worker that does not see the run's folder asks for what others
-            handed over; "" for one that does.
-        exchange_pem: the run's key and certificate, for a worker on another machine; else empty.
+        exchange, exchange_token: where ("host:port", between machines with "#fingerprint"), and by what right, a worker that does not
+            see the run's folder asks for what others handed over; "" for one that does.
         storage: the URL of a store that content goes to and comes from as well; "" for none.
         reference_above: bytes of an array or table above which it lies in `files` and travels by reference.
         pickled: the component, where it could be pickled; else it is taken by name from the tree the app file built.
@@ -66,7 +65,6 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str = ""
     storage: str = ""
     exchange_token: bytes = b""
-    exchange_pem: bytes = b""
     reference_above: int = 64 << 10
     pickled: bytes | None = None
     cpus: float | None = None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import hashlib
 import importlib
-import ipaddress
 import os
 import socket
 from collections.abc import Iterator
@@ -14,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..base.errors import MissingExtra, UsageError
+from ..base import certificate
+from ..base import fingerprint as fingerprints
+from ..base.errors import UsageError
 from ..base.log import Log
 from ..base.settings import Settings
 from ..engines.desk_at import DeskAt
@@ -28,9 +27,7 @@ if TYPE_CHECKING:
 
 ENGINES = {"ray": "lightning_apps.engines.ray_launcher"}
 DOCTORS = {"ray": "lightning_apps.engines.ray_look"}
-VALID = datetime.timedelta(days=3650)
 PROBE = "192.0.2.1"  # TEST-NET-1 (RFC 5737): connecting a datagram socket sends nothing, it only asks for the way
-NEEDED = 'Links between machines need the package cryptography: pip install "lightning-apps[{}]".'
 
 
 def settled(settings: Settings, folder: RunFolder) -> Settings:
@@ -113,59 +110,22 @@ def _path(folder: RunFolder) -> str:
 
 
 def context(folder: RunFolder) -> ssl.SSLContext:
-    """For whoever listens."""
-    import ssl
-
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.load_cert_chain(_path(folder))
-    return made
+    """For whoever listens in this process; the key goes nowhere else."""
+    return certificate.listening(_path(folder))
 
 
 def fingerprint(folder: RunFolder) -> str:
     """SHA-256 of the certificate's DER form, in hex."""
-    import ssl
-
     with open(_path(folder)) as file:
-        text = file.read()
-    begin = text.index("-----BEGIN CERTIFICATE-----")
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[begin:].strip() + "\n")).hexdigest()
-
-
-def certificate(folder: RunFolder) -> bytes:
-    """Key and certificate of a run, for those who belong to it."""
-    with open(_path(folder), "rb") as file:
-        return file.read()
+        return fingerprints.of(file.read())
 
 
 def _certificate(folder: RunFolder, extra: str) -> None:
-    """Made once per run (ECDSA P-256, self-signed: who dials knows its fingerprint), readable by its owner only."""
+    """Made once per run, readable by its owner only."""
     if os.path.exists(_path(folder)):
         return
-    try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-    except ImportError:
-        raise MissingExtra(NEEDED.format(extra)) from None
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lightning-apps")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + VALID)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    made = certificate.make(extra)
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(_path(folder), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secret + made.public_bytes(serialization.Encoding.PEM))
+            file.write(made)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..base.settings import Settings
-from ..storage import certified, trees
-from ..storage.exchange import Exchange
+from ..storage import trees
+from ..storage.exchange import Exchange, Tls
 from ..storage.fetching import Fetcher
 from ..storage.names import MISSING, TREE, Entry, Names
 from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store
 from . import distant
 from .run_folder import RunFolder
-
-if TYPE_CHECKING:
-    import ssl
 
 __all__ = ["Names", "exchange_of", "shelf_of", "store_of"]
 
@@ -31,25 +27,24 @@ def shelf_of(settings: Settings, folder: RunFolder) -> ValueShelf:
     return ValueShelf(store_of(settings, folder), settings.reference_above)
 
 
-def exchange_of(settings: Settings, folder: RunFolder, token: bytes, pem: bytes) -> Exchange:
+def exchange_of(settings: Settings, folder: RunFolder, token: bytes, far: bool) -> Exchange:
     """Answers works that do not see the run's folder, and fetches what they announce.
 
     Args:
-        pem: the run's key and certificate, where works are on other machines; b"": all of it is on this one.
+        far: works are on other machines, which are shown the run's certificate.
     """
     store, names = store_of(settings, folder), Names(folder.names)
-    if not pem:
-        return Exchange(store, token, names, announced=bringing(store, token, None))
-    sides = certified.sides(pem)
+    if not far:
+        return Exchange(store, token, names, announced=bringing(store, token))
     return Exchange(
         store, token, names, host=str(settings.advertise_host), port=distant.port_of(folder, "exchange.port"),
-        tls=sides.server, announced=bringing(store, token, sides.client),
+        tls=Tls(distant.context(folder), distant.fingerprint(folder)), announced=bringing(store, token),
     )  # fmt: skip
 
 
-def bringing(store: Store, token: bytes, tls: ssl.SSLContext | None) -> Callable[[str, Entry], None]:
+def bringing(store: Store, token: bytes) -> Callable[[str, Entry], None]:
     """Fetches on the thread of the work's question, which waits: what it has handed over is here when it is gone."""
-    fetcher = Fetcher(store, token, tls)
+    fetcher = Fetcher(store, token)
 
     def bring(work: str, entry: Entry) -> None:
         wanted = [entry.content] if entry.homes and entry.kind != MISSING else []

@@ -16,7 +16,6 @@ from urllib.parse import quote
 from ..base.registry import Shelf, registry
 from ..base.settings import Settings
 from ..worker.baggage import ShelfWhenAsked
-from . import distant
 from .run_folder import RunFolder
 
 
@@ -27,12 +26,12 @@ class Sharing:
         self._settings, self._folder = settings, folder
         self._token = hmac.digest(folder.secret(), b"exchange", "sha256")
         self._exchange: Any = None
-        self._pem = distant.certificate(folder) if settings.link == "tls" else b""
+        self._far = settings.link == "tls"
         registry.shelf = ShelfWhenAsked(settings.reference_above, self._shelf)
         if os.path.isdir(folder.objects):
             self._does().store_of(settings, folder).tidy()  # what those left who died with an earlier host
-        if settings.apart or settings.link == "tls":
-            self._exchange = self._does().exchange_of(settings, folder, self._token, self._pem)
+        if settings.apart or self._far:
+            self._exchange = self._does().exchange_of(settings, folder, self._token, self._far)
 
     def _does(self) -> Any:
         return import_module(".exchanging", __package__)
@@ -46,13 +45,8 @@ class Sharing:
         storage = self._settings.storage or ""
         if self._exchange is None:
             return {"files": self._folder.files, "storage": storage}
-        own = "" if self._pem else self._apart(place)  # on another machine whoever starts it names the folder
-        there = {
-            "files": own,
-            "exchange": self._exchange.address,
-            "exchange_token": self._token,
-            "exchange_pem": self._pem,
-        }
+        own = "" if self._far else self._apart(place)  # on another machine whoever starts it names the folder
+        there = {"files": own, "exchange": self._exchange.address, "exchange_token": self._token}
         return {"storage": storage, **there}
 
     def _apart(self, place: str) -> str:

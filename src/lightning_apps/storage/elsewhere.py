@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -13,9 +13,6 @@ from .exchange import Caller
 from .names import Entry, above
 from .remote import patiently
 
-if TYPE_CHECKING:
-    import ssl
-
 WAIT = 3600.0  # seconds: the answer to what was handed over comes when the run has the content
 
 
@@ -23,12 +20,12 @@ class NamesElsewhere:
     """As `Names`, asked at the exchange of the run.
 
     Args:
-        address, token, tls: of that exchange.
+        address, token: of that exchange.
         here: this machine's own exchange, where the content that is handed over here can be had.
     """
 
-    def __init__(self, address: str, token: bytes, here: str = "", tls: ssl.SSLContext | None = None) -> None:
-        self._address, self._token, self._here, self._tls = address, token, here, tls
+    def __init__(self, address: str, token: bytes, here: str = "") -> None:
+        self._address, self._token, self._here = address, token, here
         self._caller: Caller | None = None
         self._lock = threading.Lock()
 
@@ -37,13 +34,15 @@ class NamesElsewhere:
             with self._lock:
                 try:
                     if self._caller is None:
-                        self._caller = Caller(self._address, self._token, self._tls, WAIT)
+                        self._caller = Caller(self._address, self._token, WAIT)
                     return self._caller.ask(*question)
                 except (OSError, ProtocolError):
                     if self._caller is not None:
                         self._caller.close()
                     self._caller = None
-                    raise ConnectionError(f"the exchange at {self._address} does not answer") from None
+                    raise ConnectionError(
+                        f"the exchange at {self._address.partition('#')[0]} does not answer"
+                    ) from None
 
         try:
             return patiently("Asking for what was handed over", once)

@@ -2,7 +2,8 @@
 
 A server of threads, one a connection; bytes go from the disk to the socket without passing through this process's memory where
 the connection is not encrypted.  Both sides show that they know the token (HMAC-SHA256, RFC 2104, over two numbers used once)
-before anything is said; what is asked for is known by its hash, so a wrong answer is noticed.  Knows nothing of works.
+before anything is said; what is asked for is known by its hash, so a wrong answer is noticed.  Between machines each exchange has a
+key of its own, and its address names the certificate to look for ("host:port#fingerprint").  Knows nothing of works.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from ..base import certificate, fingerprint
 from ..base.errors import ProtocolError, StorageError
 from .names import Entry, Names
 from .store import Store
@@ -81,6 +83,23 @@ def exactly(sock: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
+class Tls(NamedTuple):
+    """What an exchange shows to those who call it, and the fingerprint that its address tells them."""
+
+    context: ssl.SSLContext
+    fingerprint: str
+
+
+def own_tls() -> Tls:
+    """With a key that was just made, and stays in this process.
+
+    Raises:
+        MissingExtra: what makes one is not installed.
+    """
+    pem = certificate.make()
+    return Tls(certificate.listening_with(pem), fingerprint.of(pem.decode("ascii")))
+
+
 class Exchange:
     """Listens until closed.
 
@@ -89,7 +108,7 @@ class Exchange:
         token: whoever knows it may ask.
         names: the table, where this is the run's own; None in a work's process.
         host: address to listen on, and `port`; 0 picks one.
-        tls: of this side, where the connection is to be encrypted.
+        tls: where connections are to be encrypted.
         announced: told of each entry that comes in, with the addresses of who has its content.
     """
 
@@ -101,7 +120,7 @@ class Exchange:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         announced: Callable[[str, Entry], None] | None = None,
     ) -> None:
         if len(token) < NONCE:
@@ -109,7 +128,7 @@ class Exchange:
         self._store, self._token, self._names, self._tls = store, token, names, tls
         self._announced = announced
         self._server = socket.create_server((host, port))
-        self.address = f"{host}:{self._server.getsockname()[1]}"
+        self.address = f"{host}:{self._server.getsockname()[1]}{f'#{tls.fingerprint}' if tls else ''}"
         self._callers: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="exchange", daemon=True).start()
@@ -134,7 +153,7 @@ class Exchange:
         try:
             sock.settimeout(PATIENCE)
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock = self._tls.context.wrap_socket(sock, server_side=True)
             if self._knows_us(sock):
                 while True:
                     self._answer(sock, receive(sock))
@@ -215,29 +234,28 @@ class Caller:
     """One connection to an exchange.
 
     Args:
-        address: "host:port".
+        address: "host:port"; "host:port#fingerprint" where the connection is encrypted.
         token: of the run.
-        tls: of this side, where the connection is encrypted.
 
     Raises:
-        ProtocolError: whoever answers does not know the token.
+        ProtocolError: whoever answers does not know the token, or has another certificate.
         OSError: nobody answers.
     """
 
-    def __init__(
-        self, address: str, token: bytes, tls: ssl.SSLContext | None = None, timeout: float = PATIENCE
-    ) -> None:
-        host, _, port = address.rpartition(":")
+    def __init__(self, address: str, token: bytes, timeout: float = PATIENCE) -> None:
+        where, _, wanted = address.partition("#")
+        host, _, port = where.rpartition(":")
         self._sock = socket.create_connection((host, int(port)), timeout)
         try:
-            if tls is not None:
-                self._sock = tls.wrap_socket(self._sock, server_hostname=host)
+            if wanted:
+                self._sock = fingerprint.calling().wrap_socket(self._sock)
+                fingerprint.check(self._sock, wanted)
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             theirs, ours = exactly(self._sock, NONCE), os.urandom(NONCE)
             self._sock.sendall(ours + seal(token, b"ask", theirs, ours))
             if not hmac.compare_digest(exactly(self._sock, 32), seal(token, b"answer", ours, theirs)):
-                raise ProtocolError(f"Whoever answers at {address} does not know the token of this run.")
-            self._pipe = None if tls is not None or not hasattr(os, "splice") else os.pipe()
+                raise ProtocolError(f"Whoever answers at {where} does not know the token of this run.")
+            self._pipe = None if wanted or not hasattr(os, "splice") else os.pipe()
             if self._pipe is not None:  # the kernel waits for us: a socket with Python's timeout does not block
                 self._sock.settimeout(None)
                 patience = struct.pack("ll", int(timeout), 0)

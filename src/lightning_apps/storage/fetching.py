@@ -10,17 +10,13 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..base.errors import LightningError, Unreachable
 from .copying import Progress, _silent, read_into
 from .exchange import Caller
 from .hashing import Digest
 from .store import Store
-
-if TYPE_CHECKING:
-    import ssl
 
 PIECE = 4 << 20
 CONNECTIONS = 4
@@ -103,14 +99,11 @@ class Fetcher:
     Args:
         store: where content comes to.
         token: of the run.
-        tls: of this side, where connections are encrypted.
         sleep: waits between tries.
     """
 
-    def __init__(
-        self, store: Store, token: bytes, tls: ssl.SSLContext | None = None, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._store, self._token, self._tls, self._sleep = store, token, tls, sleep
+    def __init__(self, store: Store, token: bytes, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._store, self._token, self._sleep = store, token, sleep
 
     def fetch(self, name: str, homes: Sequence[str], progress: Progress = _silent) -> bool:
         """Bring content from any of these addresses; False if none of them has it.
@@ -124,7 +117,7 @@ class Fetcher:
                 return True
         if silent and not having:
             raise Unreachable(
-                f"Content {name} may be at {', '.join(silent)}, which does not answer: {next(iter(silent.values()))}."
+                f"Content {name} may be at {_shown(silent)}, which does not answer: {next(iter(silent.values()))}."
             )
         return False
 
@@ -144,7 +137,7 @@ class Fetcher:
         pause = PAUSE
         for left in reversed(range(TRIES)):
             try:
-                with contextlib.closing(Caller(address, self._token, self._tls)) as caller:
+                with contextlib.closing(Caller(address, self._token)) as caller:
                     return do(caller)
             except OSError:
                 if not left:
@@ -199,7 +192,7 @@ class Fetcher:
         if todo or (failed and partial.missing()):
             reason = str(failed[0]).rstrip(".") if failed else "it went away"
             raise Unreachable(
-                f"Content {name} could not be brought from {', '.join(addresses)}: {reason}. What has come is kept, and gone on with."
+                f"Content {name} could not be brought from {_shown(addresses)}: {reason}. What has come is kept, and gone on with."
             ) from (failed[0] if failed else None)
 
     def _take_pieces(self, name: str, partial: Partial, todo: list[int], address: str, progress: Progress) -> None:
@@ -211,7 +204,7 @@ class Fetcher:
                         return
                     piece = todo.pop()
                 try:
-                    caller = caller or Caller(address, self._token, self._tls)
+                    caller = caller or Caller(address, self._token)
                     size = min(PIECE, partial.size - piece * PIECE)
                     if caller.read_to(name, piece * PIECE, size, partial.descriptor) != size:
                         raise Unreachable(f"{address} has less of it than it said")
@@ -233,3 +226,8 @@ class Fetcher:
         finally:
             if caller is not None:
                 caller.close()
+
+
+def _shown(addresses: Iterable[str]) -> str:
+    """For people, who do not look at fingerprints."""
+    return ", ".join(address.partition("#")[0] for address in addresses)

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ProtocolError
-from ..base.fingerprint import check
+from ..base.fingerprint import calling, check
 
 if TYPE_CHECKING:
     import ssl
@@ -95,12 +95,7 @@ def connect(sock: socket.socket, fingerprint: str) -> TlsSocket:
         ProtocolError: somebody else answers there.
         OSError: the connection fails.
     """
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the fingerprint is looked at instead
-    wrapped = context.wrap_socket(sock)
+    wrapped = calling().wrap_socket(sock)
     try:
         check(wrapped, fingerprint)
     except ProtocolError:

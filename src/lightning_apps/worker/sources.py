@@ -13,7 +13,7 @@ from ..ports import Placement
 from ..storage import names as n
 from ..storage import trees
 from ..storage.elsewhere import NamesElsewhere
-from ..storage.exchange import Exchange
+from ..storage.exchange import Exchange, own_tls
 from ..storage.fetching import Fetcher
 from ..storage.names import Entry, Names
 from ..storage.shelf_of_values import ValueShelf
@@ -29,20 +29,15 @@ def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = n
     kept = keeping_there(order, store) if order.storage else nobody
     if not order.exchange:
         return Files(work, store, Names(os.path.join(folder, "names")), private, machine, telling, kept)
-    tls = sides_of(order)
-    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls.server if tls else None)
-    names = NamesElsewhere(order.exchange, order.exchange_token, own.address, tls.client if tls else None)
+    tls = own_tls() if "#" in order.exchange else None
+    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls)
+    names = NamesElsewhere(order.exchange, order.exchange_token, own.address)
     return Files(work, store, names, private, f"{machine} {folder}", telling, kept)
-
-
-def sides_of(order: Placement) -> Any:
-    """TLS for a worker on another machine, None for one on the host's."""
-    return import_module("..storage.certified", __package__).sides(order.exchange_pem) if order.exchange_pem else None
 
 
 def facing(address: str) -> str:
     """The address of this machine that those who can be reached at another address can reach."""
-    host, _, port = address.rpartition(":")
+    host, _, port = address.partition("#")[0].rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, int(port)))  # sends nothing
         return str(probe.getsockname()[0])
@@ -67,10 +62,8 @@ def store_of(order: Placement) -> Store:
     store = Store(os.path.join(order.files, "objects"))
     sources: list[Fetch] = []
     if order.exchange:
-        tls = sides_of(order)
-        client = tls.client if tls else None
-        names = NamesElsewhere(order.exchange, order.exchange_token, tls=client)
-        fetcher = Fetcher(store, order.exchange_token, client)
+        names = NamesElsewhere(order.exchange, order.exchange_token)
+        fetcher = Fetcher(store, order.exchange_token)
         sources.append(lambda name: fetcher.fetch(name, names.homes(name)))
     if order.storage:
         sources.append(lambda name: there(order).bring(store, name))

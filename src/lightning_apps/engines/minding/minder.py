@@ -14,7 +14,6 @@ import os
 import platform
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import msgspec
 
 from ... import __version__
 from ...base.errors import LightningError, ProtocolError
-from ...base.fingerprint import check
+from ...base.fingerprint import calling, check
 from ...base.settings import environ
 from ...ports import Placement
 from .. import process_tree
@@ -480,10 +479,7 @@ async def dial(desk: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """
     where, _, fingerprint = desk.partition("#")
     host, _, port = where.rpartition(":")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the fingerprint is looked at instead
-    reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=calling())
     try:
         check(writer.get_extra_info("ssl_object"), fingerprint)
     except ProtocolError:
