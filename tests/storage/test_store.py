@@ -64,6 +64,30 @@ def test_a_producer_that_rewrites_its_file_in_place_changes_nothing_that_was_han
     assert store.read(name) == b"a" * BIG
 
 
+def test_a_file_that_is_written_to_while_it_is_copied_is_named_for_what_the_copy_has(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a" * BIG)
+    with (tmp_path / "in").open("r+b") as source, (tmp_path / "out").open("x+b") as target:
+
+        def rewrite(count: int) -> None:
+            os.pwrite(source.fileno(), os.urandom(BIG), 0)
+
+        name, size = copying.copy_hashed(source.fileno(), target.fileno(), progress=rewrite)
+
+    copied = (tmp_path / "out").read_bytes()
+    assert len(copied) == size == BIG and hashing.name_of(copied) == name != hashing.name_of(b"a" * BIG)
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a" * BIG)
+
+    with (
+        (tmp_path / "in").open("ab") as unreadable,
+        (tmp_path / "out").open("wb") as target,
+        pytest.raises(OSError, match="Bad file descriptor"),
+    ):
+        copying.copy_hashed(unreadable.fileno(), target.fileno())
+
+
 def test_damaged_content_is_an_error_that_names_the_file_and_is_not_given_out(store: Store, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"a" * 3000)
     name, _ = store.put_file(str(tmp_path / "in"))

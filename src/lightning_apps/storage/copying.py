@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import mmap
 import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..base.errors import StorageError
 from .hashing import Digest
@@ -19,7 +21,8 @@ from .hashing import Digest
 FICLONE = 0x40049409
 SMALL = 1 << 20  # bytes up to which a file is read at once
 CHUNK = 4 << 20
-ALIGN = 1 << 12
+PORTION = 1 << 20  # bytes that are read, hashed and written in one go: what fits a core's cache
+PORTIONS = 4  # of them under way
 NO_CLONE = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
@@ -128,13 +131,13 @@ def copy_hashed(source: int, target: int, like: str = "", progress: Progress = _
     size = os.fstat(source).st_size
     if size <= SMALL:
         return _copy_small(source, target, like, progress)
-    digest = Digest(like, threads=True)
     if clone(source, target):
-        total = os.fstat(target).st_size
+        digest, total = Digest(like, threads=True), os.fstat(target).st_size
         for chunk in chunks(target):
             digest.update(chunk)
             progress(len(chunk))
         return digest.name, total
+    digest = Digest(like)
     total = _copy_behind(source, target, digest, progress)
     return digest.name, total
 
@@ -161,35 +164,37 @@ def clone(source: int, target: int) -> bool:
 
 
 def _copy_behind(source: int, target: int, digest: Digest, progress: Progress) -> int:
-    """This thread copies inside the kernel; another hashes what has arrived, right behind."""
-    arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
-    failed: list[BaseException] = []
-
-    def follow() -> None:
-        at, buffer = 0, bytearray(CHUNK)
-        try:
-            while count := arrived.get():
-                view = memoryview(buffer)[:count]
-                read_into(target, view, at)
-                digest.update(view)
-                at += count
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=follow, name="hash", daemon=True)
+    """Another thread reads and hashes; this one writes the very bytes that were hashed, while a cache still has them."""
+    free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+    hashed: queue.SimpleQueue[tuple[memoryview, int] | BaseException | None] = queue.SimpleQueue()
+    for _ in range(PORTIONS):
+        free.put(memoryview(mmap.mmap(-1, PORTION)))  # whole pages are copied faster
+    thread = threading.Thread(target=_read_ahead, args=(source, digest, free, hashed), name="hash", daemon=True)
     thread.start()
     total = 0
     try:
-        for count in _copied(source, target):
-            arrived.put(count)
+        while (portion := hashed.get()) is not None:
+            if isinstance(portion, BaseException):
+                raise portion
+            buffer, count = portion
+            write_all(target, buffer[:count])
+            free.put(buffer)
             progress(count)
             total += count
     finally:
-        arrived.put(0)
+        free.put(None)
         thread.join()
-    if failed:
-        raise failed[0]
     return total
+
+
+def _read_ahead(source: int, digest: Digest, free: Any, hashed: Any) -> None:
+    try:
+        while (buffer := free.get()) is not None and (count := os.readv(source, [buffer])):
+            digest.update(buffer[:count])
+            hashed.put((buffer, count))
+        hashed.put(None)
+    except BaseException as error:
+        hashed.put(error)
 
 
 def _copied(source: int, target: int) -> Iterator[int]:
