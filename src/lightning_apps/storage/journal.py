@@ -20,6 +20,7 @@ from ..base.encoding import ext_hook
 from ..base.errors import JournalDamaged, JournalFull, RunError
 from ..base.messages import Record
 from .checkpoints import Checkpoints
+from .headroom import lengthen
 from .reading import FORMAT, Kept, Row, oldest, read, seal, written_in
 
 WINDOW_TURNS, WINDOW_BYTES = 10_000, 256 << 20
@@ -87,6 +88,8 @@ class SqliteJournal:
             if written_in(db, self.path) == 0:
                 db.executescript(TABLES)
                 db.execute("insert or ignore into meta values('format', ?)", (str(FORMAT),))
+            if durability == "fsync":
+                lengthen(f"{self.path}-wal", CHECKPOINT_BYTES)
             return db
         except OSError as error:
             raise JournalFull(f"The journal {self.path} cannot be made: {error.strerror}.") from None
