@@ -31,7 +31,7 @@ from lightning_apps.web.access import (
 HERE = {"host": "127.0.0.1:7501"}
 KEY = b"k" * 32
 LOCAL = Access(operator_token(KEY), KEY, cookie="lightning_7501")
-OPEN = LOCAL._replace(everybody=True)
+OPEN = LOCAL._replace(everybody=True, any_name=True)
 PROXIED = LOCAL._replace(names=frozenset({"apps.example.com"}))
 LINK = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
@@ -56,7 +56,15 @@ def test_programs_on_this_machine_enter(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost@evil.example", "[::2]:80"])
 def test_other_names_are_not_served_whatever_they_resolve_to(host: str) -> None:
-    assert decide(LOCAL, ask({"host": host, **bearer(LOCAL.operator)})).status == 421
+    assert decide(LOCAL, ask({"host": host, **bearer(LOCAL.operator)})).status in (400, 421)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:80@evil.example", "127.0.0.1:7501/x", "localhost:80:80", "[::1]x", "a b", "localhost:x", "[1"]
+)
+def test_a_host_that_is_none_is_refused_whatever_it_begins_with(host: str) -> None:
+    for rules in (LOCAL, OPEN):
+        assert decide(rules, ask({"host": host, **bearer(rules.operator)})).status == 400
 
 
 @pytest.mark.parametrize(
@@ -90,6 +98,11 @@ def test_what_comes_through_a_proxy_is_not_from_this_machine(header: str) -> Non
     assert decide(LOCAL, ask({**HERE, header: "1.2.3.4", **bearer(LOCAL.operator)})).status == 0
 
 
+@pytest.mark.parametrize("header", ["x-forwarded-port", "x-forwarded-user"])
+def test_whatever_is_forwarded_was_forwarded_by_somebody(header: str) -> None:
+    assert decide(LOCAL, ask({**HERE, header: "x"})).status == 401
+
+
 # elsewhere ------------------------------------------------------------------------------------------------------------
 
 
@@ -104,6 +117,38 @@ def test_a_name_that_was_allowed_needs_a_token(host: str) -> None:
     assert decide(PROXIED, ask({"host": host})).status == 401
     page = {"host": host, "origin": "https://apps.example.com", "cookie": f"lightning_7501={PROXIED.operator}"}
     assert decide(PROXIED, ask(page, "POST")).status == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("https://apps.example.com", "127.0.0.1:7501", 0),  # the proxy gave it another name
+        ("https://apps.example.com:8443", "apps.example.com:8443", 0),
+        ("https://apps.example.com:8443", "apps.example.com", 403),  # another server of that machine
+        ("http://apps.example.com:9000", "127.0.0.1:7501", 403),
+        ("https://other.example.com:444", "apps.example.com", 0),  # said to be ours, with its port
+        ("https://other.example.com", "apps.example.com", 0),
+        ("ftp://apps.example.com", "apps.example.com", 403),
+        ("https://apps.example.com@evil.example", "apps.example.com", 403),
+    ],
+)
+def test_a_page_of_a_name_that_was_allowed_is_ours_on_its_own_port(origin: str, host: str, status: int) -> None:
+    rules = PROXIED._replace(
+        names=frozenset({"apps.example.com", "other.example.com"}), places=frozenset({"other.example.com:444"})
+    )
+    page = {"host": host, "origin": origin, **bearer(rules.operator)}
+
+    assert decide(rules, ask(page, "POST")).status == status
+    assert decide(rules, ask({**page, "sec-fetch-site": "same-site"}, "POST")).status == 403
+    if status:
+        assert "--allow-host apps.example.com:" in decide(rules, ask(page)).reason or "@" in origin or "ftp" in origin
+
+
+def test_a_proxy_that_speaks_https_for_us_is_believed() -> None:
+    page = {"host": "192.168.0.5", "origin": "https://192.168.0.5", **bearer(OPEN.operator)}
+
+    assert decide(OPEN, ask(page, "POST")).status == 403
+    assert decide(OPEN, ask({**page, "x-forwarded-proto": "https"}, "POST")).status == 0
 
 
 @pytest.mark.parametrize(
@@ -145,9 +190,9 @@ def test_a_password_is_as_good_as_the_token_and_is_asked_for_everywhere() -> Non
     ("method", "scheme", "path", "viewer", "component"),
     [
         ("GET", "http", "/api/v1/state", True, True),
-        ("HEAD", "http", "/view", True, False),
+        ("HEAD", "http", "/view", True, True),
         ("PATCH", "http", "/api/v1/state", False, True),
-        ("POST", "http", "/command/add", False, False),
+        ("POST", "http", "/command/add", False, True),
         ("GET", "http", "/api/v1/commands", True, True),
         ("GET", "http", "/api/v1/commands/train/code", False, True),
         ("GET", "http", "/f/root.page/", True, False),
@@ -157,8 +202,8 @@ def test_a_password_is_as_good_as_the_token_and_is_asked_for_everywhere() -> Non
         ("GET", "ws", "/w/work/socket", False, False),
         ("GET", "ws", "/api/v1/stream", True, True),
         ("GET", "wss", "/api/v1/ws", True, True),
-        ("GET", "ws", "/anything", False, False),
-        ("DELETE", "http", "/mine", False, False),
+        ("GET", "ws", "/anything", False, True),
+        ("DELETE", "http", "/mine", False, True),
     ],
 )
 def test_what_each_scope_allows(method: str, scheme: str, path: str, viewer: bool, component: bool) -> None:

@@ -37,7 +37,7 @@ BROWSER = {
 
 def links(app: Any) -> tuple[str, str]:
     """The tokens that were printed: to operate, to view."""
-    found = re.findall(r"token=(\S+)", app.process.stderr)
+    found = list(dict.fromkeys(re.findall(r"token=(\S+)", app.process.stderr)))
     assert len(found) == 2
     return found[0], found[1]
 
@@ -161,13 +161,19 @@ def test_a_password_is_asked_for(serve: Any) -> None:
 
 
 def test_a_proxy_may_show_it_under_another_name_and_prefix(serve: Any) -> None:
-    app = serve(APP, "--allow-host", "apps.example.com", "--root-path", "/one/")
-    through = {"Host": "apps.example.com", "X-Forwarded-For": "1.2.3.4"}
+    app = serve(APP, "--allow-host", "apps.example.com:8443", "--root-path", "/one/")
+    token = links(app)[0]
+    operator = {"Authorization": f"Bearer {token}"}
+    through = {"Host": "apps.example.com:8443", "X-Forwarded-Proto": "https"}
 
-    assert app.http.get("/healthz").status_code == 200
-    assert app.http.get("/one/healthz").status_code == 200
+    assert app.http.get("/healthz").status_code == 401  # a proxy need not say that it is one
+    assert app.http.get("/healthz", headers=operator).status_code == 200
+    assert app.http.get("/one/healthz", headers=operator).status_code == 200
     assert app.http.get("/healthz", headers=through).status_code == 401
-    assert app.http.get("/healthz", headers={"Host": "others.example.com"}).status_code == 421
+    assert app.http.get("/healthz", headers={**operator, "Host": "others.example.com"}).status_code == 421
+    shared = app.http.get("/api/v1/share?scope=operator", headers={**operator, **through}).json()["url"]
+    assert shared == f"https://apps.example.com:8443/one/view?token={token}"
+    assert f"proxy in front of it: {shared.removeprefix('https://')}\n" in app.process.stderr
 
 
 OWN = """

@@ -19,8 +19,13 @@ from lightning_apps.web.server import Server, new_loop
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    body += b"ok"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -83,6 +88,33 @@ def test_too_much_before_a_request_is_refused(port: int, data: bytes) -> None:
     answer = ask(port, data)
 
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+    assert ask(port, HOST + b"\r\n").endswith(b"ok")
+
+
+UPGRADE = (
+    b"POST /x?y HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("cut", [10, 130, 150, 1000])
+def test_a_request_that_wishes_for_another_protocol_keeps_its_body(port: int, body: bytes, cut: int) -> None:
+    whole = UPGRADE + body
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        for part in (whole[:cut], whole[cut:] + 500 * whole):
+            sock.sendall(part)
+        answers = b""
+        while answers.count(b"\r\n\r\nhellook") < 501:
+            answers += sock.recv(65536)
+
+    assert answers.count(b"HTTP/1.1 200 ") == 501
+
+
+def test_no_tunnel_is_opened(port: int) -> None:
+    for target in (b"a:1", b"/x"):
+        assert ask(port, b"CONNECT " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 501 ")
     assert ask(port, HOST + b"\r\n").endswith(b"ok")
 
 

@@ -282,6 +282,22 @@ def test_a_request_with_two_ends_is_refused(house: House) -> None:
     connection.close()
 
 
+def test_a_request_that_is_shorter_than_it_says_takes_nothing_of_the_next_one(house: House) -> None:
+    def answer(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")  # at once, and waits for the rest
+        connection.recv(1000)
+
+    talk = Talk(answer)
+    house.doors.put("w/odd", Behind(address=talk.address, inside=""))
+    wish = b"POST /w/odd/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 30\r\n\r\n"
+
+    with house.raw(wish) as connection:  # uvicorn alone takes this for a request without a body
+        connection.recv(1000)
+        assert house.ask("/w/odd/victim").status == 200
+    assert b"GET /victim" in talk.heads[1]
+    talk.close()
+
+
 # -- doors ---------------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,20 @@ def test_the_server_inside_is_told_who_asked_and_under_which_name() -> None:
     assert b"forwarded" not in got
 
 
+def test_nobody_says_under_another_spelling_what_only_we_say() -> None:
+    got = inside(
+        (b"x_forwarded_for", b"1.2.3.4"), (b"content_length", b"5"), (b"x-forwarded_proto", b"https"),
+        (b"transfer_encoding", b"chunked"), (b"my_own", b"1"), (b"cookie_", b"1"),
+    )  # fmt: skip
+
+    assert {name for name in got if b"_" in name} == {b"my_own", b"cookie_"}
+
+
+@pytest.mark.parametrize(("said", "told"), [(b"https", b"https"), (b"http", b"http"), (b"gopher", b"http")])
+def test_the_server_inside_is_told_the_scheme_that_browsers_see(said: bytes, told: bytes) -> None:
+    assert inside((b"x-forwarded-proto", said))[b"x-forwarded-proto"] == told
+
+
 def test_what_opens_the_app_is_not_handed_on() -> None:
     got = inside((b"cookie", b"lightning=secret; theme=dark"), (b"authorization", b"Bearer secret"))
 

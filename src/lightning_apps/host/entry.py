@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..base.errors import UsageError
 from ..base.settings import Settings
-from ..web.access import LOOPBACK, Access, operator_token, viewer_token
+from ..web.access import LOOPBACK, Access, name_of, operator_token, viewer_token
 from .run_folder import RunFolder
 
 TOKEN = "LIGHTNING_APP_TOKEN"
@@ -23,15 +23,19 @@ class Links(NamedTuple):
         address: "http://127.0.0.1:7501", for programs.
         operator: to do everything with it.
         viewer: to look at it only; "" where whoever comes may do everything.
+        elsewhere: the operator's link under the names and the prefix that a proxy shows it by, without its scheme; "" for none.
     """
 
     address: str
     operator: str
     viewer: str
+    elsewhere: str = ""
 
 
-def access_of(settings: Settings, folder: RunFolder, port: int) -> Access:
+def access_of(settings: Settings, folder: RunFolder, port: int, root_path: str = "") -> Access:
     """The rules of a run's server.
+
+    Where a proxy is said to be in front, everybody needs a token: many proxies say nothing of whom they ask for.
 
     Raises:
         UsageError: the token that was given cannot be used.
@@ -40,12 +44,15 @@ def access_of(settings: Settings, folder: RunFolder, port: int) -> Access:
     if given and (len(given) < SHORTEST or not given.isascii() or any(letter.isspace() for letter in given)):
         raise UsageError(f"The token has to have at least {SHORTEST} letters and digits, and no spaces.")
     key = given.encode() if given else folder.secret()
-    names = frozenset(name.strip().lower() for name in (settings.allow_hosts or "").split(",") if name.strip())
+    allowed = [name.strip().lower() for name in (settings.allow_hosts or "").split(",") if name.strip()]
+    beyond = not is_loopback(settings.host)
     return Access(
         operator=given or operator_token(key),
         key=key,
-        everybody=not is_loopback(settings.host),
-        names=names,
+        everybody=beyond or bool(allowed or root_path),
+        any_name=beyond,
+        names=frozenset(map(name_of, allowed)),
+        places=frozenset(allowed),
         cookie=f"lightning_{port}",
         basic=settings.basic_auth,
     )
@@ -93,13 +100,20 @@ def check_certificate(settings: Settings) -> None:
         raise UsageError(f"--tls-cert {certificate} and --tls-key {key} cannot be used: {error}.") from None
 
 
-def links(settings: Settings, access: Access, port: int) -> Links:
+def links(settings: Settings, access: Access, port: int, root_path: str = "") -> Links:
     """Where the app is found."""
     scheme = "https" if settings.tls_cert else "http"
     address = f"{scheme}://{_shown(settings.host)}:{port}"
     if not access.everybody:
         return Links(address, f"{address}/view", "")
-    return Links(address, f"{address}/view?token={access.operator}", f"{address}/view?token={viewer_token(access)}")
+    view = f"{root_path}/view?token={access.operator}"
+    names = sorted(access.places) or (["…"] if root_path else [])
+    return Links(
+        address=address,
+        operator=f"{address}/view?token={access.operator}",
+        viewer=f"{address}/view?token={viewer_token(access)}",
+        elsewhere=" or ".join(f"{name}{view}" for name in names),
+    )
 
 
 def to_open(folder: RunFolder, found: Links) -> str:

@@ -21,7 +21,7 @@ from ..base.errors import PortInUse
 from ..base.log import Log
 from ..base.messages import Event, Reply, Transferred
 from ..base.published import Published
-from ..base.settings import Settings, browser_wanted, of_component, page_elsewhere
+from ..base.settings import Settings, as_prefix, browser_wanted, of_component, page_elsewhere
 from ..model.app import LightningApp
 from ..storage.drive import Drive
 from ..web.access import component_token
@@ -81,8 +81,9 @@ class Web:
         entry.check_certificate(settings)
         self._socket = _listen(settings, folder)
         self.port: int = self._socket.getsockname()[1]
-        self.access = entry.access_of(settings, folder, self.port)
-        self._links = entry.links(settings, self.access, self.port)
+        root_path = as_prefix(settings.root_path or app.root_path)
+        self.access = entry.access_of(settings, folder, self.port, root_path)
+        self._links = entry.links(settings, self.access, self.port, root_path)
         self.address = self._links.address
         self._certificate = os.path.abspath(settings.tls_cert) if settings.tls_cert else ""
         token = self.access.operator if self.access.everybody or self.access.basic else ""
@@ -111,6 +112,8 @@ class Web:
         self._postbox.wake = self._nudge
         self._thread.start()
         self._log.info(f"Your app has started. View it in your browser: {self._links.operator}")
+        if self._links.elsewhere:
+            self._log.info(f"Through the proxy in front of it: {self._links.elsewhere}")
         if self._links.viewer:
             self._log.info(f"Whoever shall only look at it: {self._links.viewer}")
         if shows and self._settings.open_ui and browser_wanted():

@@ -10,17 +10,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|[A-Za-z0-9._-]*)(:[0-9]{0,5})?")
+FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-original-host")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 VIEWER, OPERATOR, COMPONENT = "viewer", "operator", "component"
 TO_WATCH = ("/api/v1/stream", "/api/v1/ws")
 INSIDE = ("/w/", "/api/v1/commands/")  # more than looking, whatever the method: servers of works, code of commands
-FOR_COMPONENTS = ("/api/v1/", "/healthz")
+DOORS = ("/f/", "/w/")
 
 
 class Access(NamedTuple):
@@ -30,7 +32,9 @@ class Access(NamedTuple):
         operator: the token that lets in everywhere; "" for a server that has none.
         key: what other tokens are made from.
         everybody: whether a token is needed even on this machine.
+        any_name: whether it is served by whatever name others have for it; they bring a token then.
         names: other names than loopback's under which this server is known, as behind a proxy.
+        places: "name:port" of those whose pages come from no usual port.
         cookie: the name of the cookie that carries a token.
         basic: "user:password", which is as good as the operator's token; "" for none.
     """
@@ -38,7 +42,9 @@ class Access(NamedTuple):
     operator: str = ""
     key: bytes = b""
     everybody: bool = False
+    any_name: bool = False
     names: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
     cookie: str = "lightning"
     basic: str = ""
 
@@ -75,12 +81,12 @@ def decide(access: Access, asking: Asking) -> Verdict:
     """Whether a request may enter."""
     headers = asking.headers
     host = headers.get("host", "")
-    local = name_of(host) in LOOPBACK and not any(name in headers for name in FORWARDED)
-    if not (local or access.everybody or name_of(host) in access.names or name_of(host) in LOOPBACK):
-        return Verdict(
-            421,
-            f"This app does not answer to the name {name_of(host)!r}; --allow-host {name_of(host)} says that it should.",
-        )
+    name = name_of(host)
+    if HOST.fullmatch(host) is None:
+        return Verdict(400, "The Host header of the request names no host.")
+    local = name in LOOPBACK and not came_through(headers)
+    if not (access.any_name or name in access.names or name in LOOPBACK):
+        return Verdict(421, f"This app does not answer to the name {name!r}; --allow-host {name} says that it should.")
     if (stranger := _stranger(access, asking, host)) is not None:
         return Verdict(403, stranger)
     if local and not access.everybody and not access.basic:
@@ -97,13 +103,40 @@ def decide(access: Access, asking: Asking) -> Verdict:
 
 def _stranger(access: Access, asking: Asking, host: str) -> str | None:
     """Why a page of another site is turned away; None if it is no such page."""
-    origin = asking.headers.get("origin")
+    origin, said = asking.headers.get("origin"), asking.headers.get("sec-fetch-site", "none")
     if origin is not None:
-        ours = same_origin(origin, asking.scheme, host) or name_of(origin.partition("://")[2]) in access.names
-        return None if ours else f"A page of {origin[:200]} may not use this app."
-    if asking.headers.get("sec-fetch-site", "none") in ("none", "same-origin") or _visits(asking):
+        if said in ("none", "same-origin") and _ours(access, origin, asking, host):
+            return None
+        there = origin.partition("://")[2]
+        way_out = f"; --allow-host {there} says that it may" if name_of(there) in access.names | LOOPBACK else ""
+        return f"A page of {origin[:200]} may not use this app{way_out}."
+    if said in ("none", "same-origin") or _visits(asking):
         return None
     return "A page of another site may not use this app."
+
+
+def _ours(access: Access, origin: str, asking: Asking, host: str) -> bool:
+    """Whether this origin is ours: the very place that was asked, or one that a proxy shows us at."""
+    if same_origin(origin, outer_scheme(asking.scheme, asking.headers), host):
+        return True
+    kind, _, there = origin.partition("://")
+    if kind not in PORTS or HOST.fullmatch(there) is None:
+        return False
+    name, port = _with_port(there, kind)
+    if f"{name}:{port}" in access.places:
+        return True
+    return name in access.names and port in (PORTS[kind], _with_port(host, kind)[1] if name_of(host) == name else "")
+
+
+def came_through(headers: Mapping[str, str]) -> bool:
+    """Whether a proxy says that it passes this on for somebody else."""
+    return any(name in FORWARDED or name.startswith("x-forwarded-") for name in headers)
+
+
+def outer_scheme(scheme: str, headers: Mapping[str, str]) -> str:
+    """The scheme as browsers see it: a proxy may speak HTTPS for us.  No page can make others' browsers say this header."""
+    secure = headers.get("x-forwarded-proto", "").lower() == "https"
+    return {"http": "https", "ws": "wss"}.get(scheme, scheme) if secure else scheme
 
 
 def _visits(asking: Asking) -> bool:
@@ -146,7 +179,7 @@ def may(scope: str, asking: Asking) -> bool:
     if scope == OPERATOR:
         return True
     if scope == COMPONENT:
-        return asking.path.startswith(FOR_COMPONENTS)
+        return not asking.path.startswith(DOORS)
     if asking.scheme in ("ws", "wss"):
         return asking.path in TO_WATCH
     return asking.method in SAFE and not asking.path.startswith(INSIDE)

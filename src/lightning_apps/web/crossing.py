@@ -19,6 +19,7 @@ OURS = frozenset(
     b"expect forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix x-forwarded-port".split()
 )
 UNSAID_INSIDE = HOP_BY_HOP | OURS
+TRUSTED = frozenset(b"host cookie authorization content-length content-type".split())  # read as true inside
 UNSAID_OUTSIDE = HOP_BY_HOP | frozenset(b"alt-svc service-worker-allowed".split())
 LOCAL_NAMES = ("127.0.0.1", "localhost", "0.0.0.0", "[::1]", "::1")
 
@@ -112,9 +113,14 @@ def inward(scope: dict[str, Any], door: Door, secrets: Secrets) -> list[tuple[by
     given = scope["headers"]
     unsaid = UNSAID_INSIDE | _named_by_connection(given)
     kept, host, came_from = [], b"", []
+    proto = {"ws": b"http", "wss": b"https"}.get(scope["scheme"], scope["scheme"].encode())
     for name, value in given:
+        if b"_" in name and name.replace(b"_", b"-") in unsaid | TRUSTED:
+            continue  # many servers read both spellings as one
         if name == b"host":
             host = value
+        elif name == b"x-forwarded-proto" and value in (b"http", b"https"):
+            proto = value  # a proxy in front may speak HTTPS for us
         elif name == b"x-forwarded-for":
             came_from.append(value)
         elif name == b"cookie":
@@ -126,7 +132,6 @@ def inward(scope: dict[str, Any], door: Door, secrets: Secrets) -> list[tuple[by
             kept.append((name, value))
     if scope.get("client"):
         came_from.append(scope["client"][0].encode())
-    proto = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"]).encode()
     said = [(b"host", host or b"localhost"), (b"x-forwarded-proto", proto), (b"x-forwarded-host", host)]
     said += [(b"x-forwarded-for", b", ".join(came_from)), (b"x-forwarded-prefix", door.base.encode())]
     return [*((name, value) for name, value in said if value), *kept]

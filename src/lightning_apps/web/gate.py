@@ -10,10 +10,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from .access import Access, Asking, Verdict, cookie_of, decide, scope_of_token, without_cookie
+from .access import Access, Asking, Verdict, cookie_of, decide, outer_scheme, scope_of_token, without_cookie
 
 KNOWN = 512
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+TWO_HOSTS = Verdict(400, "The request names two hosts.")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>{head}
 <body><p>{text}</p></body></html>"""
 
@@ -42,11 +43,11 @@ class Gate:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         shown = _shown(scope["query_string"])
         asking = Asking(scope["scheme"], scope.get("method", "GET"), path, headers, shown)
-        verdict = decide(self._access, asking)
+        verdict = decide(self._access, asking) if _one_host(scope) else TWO_HOSTS
         if verdict.status:
             await self._turn_away(verdict, asking, scope, receive, send)
         elif shown and _in_a_window(asking) and scope_of_token(self._access, shown):
-            await self._remember(shown, scope, receive, send)
+            await self._remember(shown, headers, scope, receive, send)
         else:
             if same is not None and not headers.keys() & {"authorization", "cookie"}:
                 self._remember_that(same, verdict.scope)
@@ -96,7 +97,7 @@ class Gate:
             answer = HTMLResponse(_page("No entry", html.escape(verdict.reason)), verdict.status, headers)
         await answer(scope, receive, send)
 
-    async def _remember(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _remember(self, token: str, headers: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         """Somebody came by a link with a token: from here on a cookie has it.
 
         Not by a redirection: browsers would not send this cookie along where the link was on a page of another site.
@@ -107,7 +108,7 @@ class Gate:
         head = f'<meta http-equiv="refresh" content="0; url={html.escape(there)}">'
         text = f'<a href="{html.escape(there)}">Go on</a>'
         answer = HTMLResponse(_page("Welcome", text, head), headers=QUIET)
-        secure = scope["scheme"] == "https"
+        secure = outer_scheme(scope["scheme"], headers) == "https"
         where = self._root_path or "/"
         answer.set_cookie(self._access.cookie, token, path=where, httponly=True, samesite="strict", secure=secure)
         await answer(scope, receive, send)
@@ -116,6 +117,10 @@ class Gate:
 def _whole(scope: Scope) -> Any:
     """All that a decision goes by."""
     return scope["scheme"], scope.get("method", "GET"), scope["path"], tuple(scope["headers"])
+
+
+def _one_host(scope: Scope) -> bool:
+    return [name for name, _ in scope["headers"]].count(b"host") < 2
 
 
 def _page(title: str, text: str, head: str = "") -> str:

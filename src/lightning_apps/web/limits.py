@@ -1,23 +1,33 @@
-"""Bounds on what a connection may send before it has said what it wants: bytes and headers, and seconds.  Knows nothing of requests."""
+"""What a connection may send before it has said what it wants: bounds, and no other protocol.  Knows nothing of requests."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 HEAD = 64 << 10  # bytes of a request's first line and headers
 HEADERS = 256
 SECONDS = 20.0  # for a request's head, from its first byte, and for the first byte of a connection
+UPGRADE = (b"upgrade", b"connection", b"http2-settings")  # headers of a request to go on in another protocol
 ANSWER = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"  # before there is a request
 
 
 def limited(base: type[Any]) -> type[Any]:
-    """uvicorn's protocol for httptools, with bounds."""
+    """uvicorn's protocol for httptools, with bounds.
+
+    A request to go on in a protocol that is not spoken here (Java's client asks for h2c each time) is read once more without that
+    wish: the parser takes its body for words of the other protocol, so nobody would know where the request ends.
+    """
 
     class Limited(base):  # type: ignore[misc]
+        parser: Any
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self._in_head, self._head, self._count = False, 0, 0
+            self._in_head, self._head, self._count, self._requests = False, 0, 0, 0
+            self._wished, self._data = False, b""
+            self._again: bytes | None = None
             self._deadline: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
@@ -29,9 +39,14 @@ def limited(base: type[Any]) -> type[Any]:
             super().connection_lost(error)
 
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+            left: bytes | None = data
+            before = self._requests
+            while left is not None:
+                self._data, self._again = left, None
+                super().data_received(left)
+                left = self._again
             if self._in_head and not self.transport.is_closing():
-                self._head += len(data)
+                self._head += len(data) if self._requests == before else 0  # else most of it may be another request
                 if self._head > HEAD:
                     self._refuse(
                         b"431 Request Header Fields Too Large", b'{"detail":"The headers of the request are too long."}'
@@ -41,6 +56,7 @@ def limited(base: type[Any]) -> type[Any]:
 
         def on_message_begin(self) -> None:
             self._in_head, self._head, self._count = True, 0, 0
+            self._requests += 1
             super().on_message_begin()
 
         def on_header(self, name: bytes, value: bytes) -> None:
@@ -59,14 +75,32 @@ def limited(base: type[Any]) -> type[Any]:
                     b'{"detail":"The request has too many headers, or too long ones."}',
                 )
                 return
-            super().on_headers_complete()
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(b"501 Not Implemented", b'{"detail":"This server opens no tunnels."}')
+                return
+            self._wished = self.parser.should_upgrade() and not self._should_upgrade()
+            if not self._wished:
+                super().on_headers_complete()
+
+        def _unsupported_upgrade_warning(self) -> None:
+            """uvicorn calls it where the parser has stopped behind the head; the exception says how far it has come."""
+            if not self._wished:
+                return
+            parser, self._wished = self.parser, False
+            rest = self._data[getattr(sys.exc_info()[1], "args", (0,))[0] :]
+            lines = [b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())]
+            lines += [name + b": " + value for name, value in self.headers if name not in UPGRADE]
+            if not parser.should_keep_alive():
+                lines.append(b"connection: close")
+            self.parser = type(parser)(self)
+            self._again = b"\r\n".join(lines) + b"\r\n\r\n" + rest
 
         def on_body(self, body: bytes) -> None:
             if not self.transport.is_closing():
                 super().on_body(body)
 
         def on_message_complete(self) -> None:
-            if not self.transport.is_closing():
+            if not (self._wished or self.transport.is_closing()):
                 super().on_message_complete()
 
         def _in_time(self) -> None:

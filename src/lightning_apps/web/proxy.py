@@ -102,6 +102,7 @@ class _Watcher:
         self._receive, self._connection, self._frame = receive, connection, frame
         self.left = False
         self.uploaded = frame == Framing()
+        self._missing = frame.length or 0
         self._task: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
         self._timer = None if not self.uploaded else loop.call_later(NOTICE, self._start)
@@ -128,10 +129,14 @@ class _Watcher:
         chunked = self._frame.chunked
         if body:
             await self._connection.write(b"%x\r\n%b\r\n" % (len(body), body) if chunked else body)
-        if not more:
-            if chunked:
-                await self._connection.write(b"0\r\n\r\n")
-            self.uploaded = True
+        self._missing -= len(body)
+        if more:
+            return
+        if chunked:
+            await self._connection.write(b"0\r\n\r\n")
+        if self._missing > 0:
+            self._connection.abort()  # what comes next on it would be taken for the rest
+        self.uploaded = True
 
     def _leave(self) -> None:
         self.left = True

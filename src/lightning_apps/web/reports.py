@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..base.showing import encode
 from ..base.status import WorkStageStatus, WorkStatus
-from .access import OPERATOR, VIEWER, viewer_token
+from .access import LOOPBACK, OPERATOR, VIEWER, came_through, name_of, outer_scheme, viewer_token
 from .answers import guarded, json_answer, refusal
 from .board import Board
 from .context import Context
@@ -112,6 +112,13 @@ def _share(context: Context, request: Request) -> Response:
     if wanted not in (VIEWER, OPERATOR):
         return refusal(422, f"There is no scope {wanted!r}: share it with {VIEWER!r} or {OPERATOR!r}.")
     token = viewer_token(context.access) if wanted == VIEWER else context.access.operator
-    return json_answer(
-        {"scope": wanted, "url": f"{context.address}/view?token={token}"}, headers={"Cache-Control": "no-store"}
-    )
+    url = f"{_seen_from_there(context, request)}/view?token={token}"
+    return json_answer({"scope": wanted, "url": url}, headers={"Cache-Control": "no-store"})
+
+
+def _seen_from_there(context: Context, request: Request) -> str:
+    """Where the app is for whoever asks: behind a proxy it is somewhere else than the app itself knows."""
+    headers = request.headers
+    if not context.root_path and not came_through(headers) and name_of(headers.get("host", "")) in LOOPBACK:
+        return context.address
+    return f"{outer_scheme(request.scope['scheme'], headers)}://{headers.get('host')}{context.root_path}"
