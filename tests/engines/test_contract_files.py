@@ -26,7 +26,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 def test_paths_payloads_and_drives_go_from_work_to_work(play):
     lines = play.lines("""
-from lightning.app.storage import Drive, Path, Payload
+from lightning.app.storage import Drive, FileSystem, Path, Payload
 
 class Make(Work):
     def __init__(self):
@@ -42,6 +42,8 @@ class Make(Work):
         self.held["list"] = [Path("one.txt")]
         self.value = Payload({1, 2, 3})
         self.drive.put("one.txt")
+        self.drive.put("out")
+        FileSystem().put("one.txt", "/sub/one.txt")
 
 class Use(Work):
     def __init__(self):
@@ -52,6 +54,9 @@ class Use(Work):
         self.said.append([str(path), path.origin_name, path.consumer_name, path.read_text(), path.exists_remote()])
         self.said.append([nested["x"][0].read_text(), value.value == {1, 2, 3}, value.origin_name, value.consumer_name])
         self.said.append([drive.component_name, drive.list(), self.given.read_text()])
+        drive.get("out", component_name="root.make", overwrite=True)
+        FileSystem().get("/sub/one.txt", "own/copy.txt")
+        self.said.append([open("own/copy.txt").read(), open("out/deep.txt").read(), FileSystem().listdir("/sub")])
 
 class Root(Flow):
     def __init__(self):
@@ -75,7 +80,8 @@ class Root(Flow):
         "root.make",
         "['out/deep.txt', 'root.make', 'root.use', 'deep', True]",
         "['one', True, 'root.make', 'root.use']",
-        "['root.use', ['one.txt'], 'one']",
+        "['root.use', ['one.txt', 'out'], 'one']",
+        "['one', 'deep', ['one.txt']]",
     ]
 
 

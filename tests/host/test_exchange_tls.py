@@ -18,6 +18,7 @@ from lightning_apps.host.distant import settled
 from lightning_apps.host.run_folder import RunFolder
 from lightning_apps.host.sharing import Sharing
 from lightning_apps.ports import Placement
+from lightning_apps.storage.asking import Asking
 from lightning_apps.storage.elsewhere import NamesElsewhere
 from lightning_apps.storage.exchange import Caller, Exchange, Tls, own_tls
 from lightning_apps.storage.fetching import Fetcher
@@ -91,7 +92,7 @@ def test_nothing_of_what_is_fetched_or_named_can_be_read_on_the_wire(
     name, names = there.put(SECRET), Names(str(tmp_path / "names"))
 
     with serving(there, tls, names) as address, listened_to(address) as (through, seen):
-        elsewhere = NamesElsewhere(through, TOKEN)
+        elsewhere = NamesElsewhere(Asking(through, TOKEN))
         elsewhere.put("root.secret-work", Entry("secret-name", FILE, name))
         found = elsewhere.get("root.secret-work", "secret-name")
         assert Fetcher(here, TOKEN).fetch(name, [through])

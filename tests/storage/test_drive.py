@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import pickle
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,24 +16,31 @@ from lightning_apps.base.encoding import decode, encode
 from lightning_apps.model.flow import LightningFlow
 from lightning_apps.model.work import LightningWork
 from lightning_apps.storage.drive import Drive
+from storage.machines import two_machines
 
 Make = Callable[..., Drive]
 
 
-@pytest.fixture(params=["lit", "memory", "file"])
-def make(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Drives of one id by component, each with a local folder of its own."""
+@pytest.fixture(params=["lit", "elsewhere", "memory", "file"])
+def make(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Drives of one id by component, each with a local folder of its own; "elsewhere" the run's folder is not seen."""
     monkeypatch.setenv("SHARED_MOUNT_DIRECTORY", str(tmp_path / "shared"))
-    if request.param != "lit":
+    if request.param in ("memory", "file"):
         pytest.importorskip("fsspec")
-    ids = {"lit": "lit://d", "memory": f"memory://{tmp_path.name}/d", "file": f"file://{tmp_path}/there"}
+    ids = {
+        "lit": "lit://d",
+        "elsewhere": "lit://d",
+        "memory": f"memory://{tmp_path.name}/d",
+        "file": f"file://{tmp_path}/there",
+    }
 
     def drive(component: str | None = None, **options: object) -> Drive:
         root = tmp_path / "local" / (component or "nobody")
         root.mkdir(parents=True, exist_ok=True)
         return Drive(ids[request.param], component_name=component, root_folder=root, **options)  # type: ignore[arg-type]
 
-    return drive
+    with two_machines(tmp_path) if request.param == "elsewhere" else contextlib.nullcontext():
+        yield drive
 
 
 def write(drive: Drive, name: str, text: str) -> str:

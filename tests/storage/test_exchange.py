@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lightning_apps.base.errors import ProtocolError, StorageError, Unreachable
+from lightning_apps.storage.asking import Asking
 from lightning_apps.storage.elsewhere import NamesElsewhere
 from lightning_apps.storage.exchange import Caller, Exchange
 from lightning_apps.storage.fetching import PIECE, Fetcher
@@ -204,7 +205,7 @@ def test_many_readers_of_the_same_content_get_it_once_each_and_right(serve: Any,
 
 def test_names_are_asked_for_and_said_from_elsewhere(serve: Any, tmp_path: Path) -> None:
     names = Names(str(tmp_path / "names"))
-    elsewhere = NamesElsewhere(serve(names=names).address, TOKEN, "10.0.0.1:5")
+    elsewhere = NamesElsewhere(Asking(serve(names=names).address, TOKEN), "10.0.0.1:5")
 
     elsewhere.put("root.a", Entry("out", "tree", "b3-" + "0" * 64, 5))
 

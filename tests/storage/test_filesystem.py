@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lightning_apps.storage.filesystem import FileSystem
 from lightning_apps.storage.local import _filesystem
+from storage.machines import two_machines
 
 
-@pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileSystem:
+@pytest.fixture(params=["here", "elsewhere"])
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[FileSystem]:
     monkeypatch.setenv("SHARED_MOUNT_DIRECTORY", str(tmp_path / "shared"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("A")
     (tmp_path / "folder" / "deep").mkdir(parents=True)
     (tmp_path / "folder" / "deep" / "b.txt").write_text("B")
     (tmp_path / "folder" / "info.txt").write_text("hidden")
-    return FileSystem()
+    with two_machines(tmp_path) if request.param == "elsewhere" else contextlib.nullcontext():
+        yield FileSystem()
 
 
 def test_files_and_folders_go_in_and_out(shared: FileSystem, tmp_path: Path) -> None:

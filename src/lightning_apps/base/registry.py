@@ -54,6 +54,16 @@ class Shelf(Protocol):
         """Content as memory."""
 
 
+class Elsewhere(Protocol):
+    """Where the files lie that works share by name, for a process that does not see their folder."""
+
+    def drive(self, name: str) -> Any:
+        """The files of a drive: a `storage.shelf.Shelf`."""
+
+    def files(self) -> Any:
+        """All others: a `storage.filesystem.Place`."""
+
+
 class Registry:
     """The types that may be state besides JSON's: exact types, and families told by a test."""
 
@@ -66,6 +76,7 @@ class Registry:
         self.sayers: dict[type, Callable[[Any], dict[str, Any]]] = {}  # how JSON shows values of a type
         self.readers: dict[str, Callable[[dict[str, Any]], Any]] = {}  # by "type" in that JSON, what it was
         self.shelf: Shelf | None = None  # this process's, while it has one
+        self.shared: Elsewhere | None = None  # None: in a folder that this process sees
         self.adopting = False  # whether any type wants to know whose state its values are part of
 
     def add(self, entry: StateValue) -> None:

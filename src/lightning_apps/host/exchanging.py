@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
-from ..base.settings import Settings
+from ..base.settings import Settings, shared_folder
 from ..storage import trees
 from ..storage.exchange import Exchange, Tls
 from ..storage.fetching import Fetcher
+from ..storage.local import tidy
 from ..storage.names import MISSING, TREE, Entry, Names
+from ..storage.offers import Offers
+from ..storage.shared import SharedFolder
 from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store
 from . import distant
 from .run_folder import RunFolder
 
-__all__ = ["Names", "exchange_of", "shelf_of", "store_of"]
+__all__ = ["Names", "exchange_of", "shelf_of", "store_of", "tidy"]
 
 
 def store_of(settings: Settings, folder: RunFolder) -> Store:
@@ -33,13 +37,24 @@ def exchange_of(settings: Settings, folder: RunFolder, token: bytes, far: bool) 
     Args:
         far: works are on other machines, which are shown the run's certificate.
     """
-    store, names = store_of(settings, folder), Names(folder.names)
-    if not far:
-        return Exchange(store, token, names, announced=bringing(store, token))
+    store, names, offers = (
+        store_of(settings, folder),
+        Names(folder.names),
+        Offers(os.path.join(folder.arriving, "offered")),
+    )
+    durable = settings.durability == "fsync"
+    shared = SharedFolder(os.path.abspath(shared_folder()), folder.arriving, fetching(token), offers, durable=durable)
     return Exchange(
-        store, token, names, host=str(settings.advertise_host), port=distant.port_of(folder, "exchange.port"),
-        tls=Tls(distant.context(folder), distant.fingerprint(folder)), announced=bringing(store, token),
+        store, token, names,
+        host=str(settings.advertise_host) if far else "127.0.0.1", port=distant.port_of(folder, "exchange.port"),
+        tls=Tls(distant.context(folder), distant.fingerprint(folder)) if far else None, announced=bringing(store, token),
+        offers=offers.find, answers=dict.fromkeys(("drive", "files", "withdraw"), shared.told),
     )  # fmt: skip
+
+
+def fetching(token: bytes) -> Callable[[Store, str, Sequence[str]], bool]:
+    """Brings content into any store."""
+    return lambda store, name, homes: Fetcher(store, token).fetch(name, homes)
 
 
 def bringing(store: Store, token: bytes) -> Callable[[str, Entry], None]:

@@ -263,7 +263,7 @@ class RunFiles:
             path = self._drive(where)
             if not os.path.lexists(path):
                 raise NotFound(f"The drive {where.owner} of the run {self.folder.id} has no {where.path!r}.")
-            shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+            local.remove(path)
             return
         if where.path:
             entry, below = self._entry(where)

@@ -64,6 +64,11 @@ class RunFolder:
         """What the works of the run share by name: drives, and the FileSystem."""
         return os.path.join(self.files, "shared")
 
+    @property
+    def arriving(self) -> str:
+        """What is on its way there from other machines."""
+        return os.path.join(self.files, "arriving")
+
     def log_files(self, work: str) -> tuple[str, str]:
         """Where the output and the errors of a work go."""
         safe = work.replace(os.sep, "_")

@@ -30,6 +30,8 @@ class Sharing:
         registry.shelf = ShelfWhenAsked(settings.reference_above, self._shelf)
         if os.path.isdir(folder.objects):
             self._does().store_of(settings, folder).tidy()  # what those left who died with an earlier host
+        if os.path.isdir(folder.shared):
+            self._does().tidy(folder.shared)
         if settings.apart or self._far:
             self._exchange = self._does().exchange_of(settings, folder, self._token, self._far)
 
@@ -66,4 +68,5 @@ class Sharing:
         """The run is over, or another host goes on with it."""
         if self._exchange is not None:
             self._exchange.close()
+            shutil.rmtree(self._folder.arriving, ignore_errors=True)
         registry.shelf = None

@@ -14,9 +14,9 @@ from typing import Any
 
 from ..base.encoding import register
 from ..base.errors import AlreadyThere, NotFound, StorageError, WrongPlace
-from ..base.registry import register_shown
+from ..base.registry import register_shown, registry
 from ..model.component import Component
-from .folders import ARTIFACTS, _shared_storage_path
+from .folders import _shared_storage_path, drives_in
 from .shelf import FolderShelf, Shelf
 
 __all__ = ["Drive", "DriveError"]
@@ -79,10 +79,10 @@ class Drive:
 
     @property
     def drive_root(self) -> pathlib.Path:
-        """The folder of all components' files (of a `lit://` drive; of another its address as a path)."""
+        """The folder of all components' files, on the machine of the app's host (of a `lit://` drive; of another its address as a path)."""
         if self.protocol != LIT:
             return pathlib.Path(self.id)
-        return _shared_storage_path() / ARTIFACTS / "drive" / self.id[len(LIT) :]
+        return drives_in(_shared_storage_path()) / self.id[len(LIT) :]
 
     @property
     def root(self) -> pathlib.Path:
@@ -91,7 +91,7 @@ class Drive:
 
     def _shelf(self) -> Shelf:
         if self.protocol == LIT:
-            return FolderShelf(str(self.drive_root))
+            return shelf_of(self.id[len(LIT) :])
         shelf: Shelf = import_module(".remote", __package__).RemoteShelf(self.id)  # fsspec is loaded where it is used
         return shelf
 
@@ -132,18 +132,12 @@ class Drive:
         below, here = self._here(path)
         if not os.path.lexists(here):
             raise AlreadyThere(f"The provided path {path} doesn't exists: there is no {here}.")
-        shelf = self._shelf()
-
-        def check() -> None:
-            others = [] if self.allow_duplicates else [name for name in self._having(shelf, below) if name != me]
-            if others:
-                raise AlreadyThere(
-                    f"The file {path} can't be added as already found in the Drive {self.id}, where {others[0]} has put it. "
-                    "Use another name, or Drive(..., allow_duplicates=True)."
-                )
-
-        check()
-        shelf.put(here, me, below, check)
+        other = self._shelf().put(here, me, below, not self.allow_duplicates)
+        if other:
+            raise AlreadyThere(
+                f"The file {path} can't be added as already found in the Drive {self.id}, where {other} has put it. "
+                "Use another name, or Drive(..., allow_duplicates=True)."
+            )
 
     def list(self, path: str | os.PathLike[str] = ".", component_name: str | None = None) -> Paths:
         """The paths directly below one, of all components or of one.
@@ -207,10 +201,7 @@ class Drive:
     def _candidates(self, shelf: Shelf, below: str, component_name: str | None) -> Paths:
         if component_name is not None:
             return [component_name] if shelf.has(component_name, below) else []
-        return self._having(shelf, below)
-
-    def _having(self, shelf: Shelf, below: str) -> Paths:
-        return [name for name in shelf.components() if shelf.has(name, below)]
+        return shelf.holders(below)
 
     def delete(self, path: str | os.PathLike[str]) -> None:
         """Remove a file or folder that this component has put; flows may do it as well.
@@ -265,6 +256,14 @@ class Drive:
 
     def __repr__(self) -> str:
         return f"Drive({self.id!r}, component_name={self.component_name!r})"
+
+
+def shelf_of(name: str) -> Shelf:
+    """The files of a `lit://` drive: in the folder that works share, or wherever this process has to ask for what is in it."""
+    if registry.shared is not None:
+        elsewhere: Shelf = registry.shared.drive(name)
+        return elsewhere
+    return FolderShelf(str(drives_in(_shared_storage_path()) / name))
 
 
 def _checked(id: str) -> str:

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ..base import certificate, fingerprint
-from ..base.errors import ProtocolError, StorageError
+from ..base.errors import (
+    AlreadyThere,
+    ContentDamaged,
+    NotFound,
+    OutsideFolder,
+    ProtocolError,
+    StorageError,
+    Unreachable,
+)
 from .names import Entry, Names
 from .store import Store
 
@@ -31,11 +39,15 @@ if TYPE_CHECKING:
 HEAD = struct.Struct(">I")
 LIMIT = 1 << 24  # bytes of a question or answer that is not content
 PATIENCE = 30.0  # seconds for whoever is on the other side to go on
-CALLERS = 64  # at once
+CALLERS = 512  # at once
 NONCE = 16
 PIPE = 1 << 20  # bytes that the kernel holds between socket and file
 F_SETPIPE_SZ = 1031
 splice: Any = getattr(os, "splice", None)
+
+ANSWERS: dict[str, type[StorageError]] = {
+    kind.__name__: kind for kind in (AlreadyThere, ContentDamaged, NotFound, OutsideFolder, Unreachable)
+}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -100,6 +112,15 @@ def own_tls() -> Tls:
     return Tls(certificate.listening_with(pem), fingerprint.of(pem.decode("ascii")))
 
 
+def _none(name: str) -> str | None:
+    """Nothing is offered but what is in the store."""
+    return None
+
+
+def _silent(count: int) -> None:
+    """Nobody watches."""
+
+
 class Exchange:
     """Listens until closed.
 
@@ -110,6 +131,9 @@ class Exchange:
         host: address to listen on, and `port`; 0 picks one.
         tls: where connections are to be encrypted.
         announced: told of each entry that comes in, with the addresses of who has its content.
+        offers: where content lies that is not in the store; None for a name that is offered by nobody.
+        sent: told of bytes that have gone out.
+        answers: says what is asked about other things, by the first word of the question.
     """
 
     def __init__(
@@ -122,11 +146,14 @@ class Exchange:
         port: int = 0,
         tls: Tls | None = None,
         announced: Callable[[str, Entry], None] | None = None,
+        offers: Callable[[str], str | None] = _none,
+        sent: Callable[[int], None] = _silent,
+        answers: dict[str, Callable[[str, list[Any]], Any]] | None = None,
     ) -> None:
         if len(token) < NONCE:
             raise StorageError("An exchange needs a token of 16 bytes or more.")
         self._store, self._token, self._names, self._tls = store, token, names, tls
-        self._announced = announced
+        self._announced, self._offers, self._sent, self._answers = announced, offers, sent, answers or {}
         self._server = socket.create_server((host, port))
         self.address = f"{host}:{self._server.getsockname()[1]}{f'#{tls.fingerprint}' if tls else ''}"
         self._callers: set[socket.socket] = set()
@@ -182,12 +209,14 @@ class Exchange:
             else:
                 send(sock, ["ok", self._told(kind, rest)])
         except (StorageError, ValueError, TypeError, LookupError, msgspec.ValidationError) as error:
-            send(sock, ["error", str(error)])
+            send(sock, ["error", str(error), type(error).__name__])
 
     def _told(self, kind: str, rest: list[Any]) -> Any:
         if kind == "size":
-            path = self._store.path(rest[0])
+            path = self._path(rest[0])
             return os.path.getsize(path) if os.path.exists(path) else None
+        if kind in self._answers:
+            return self._answers[kind](kind, rest)
         if self._names is None:
             raise StorageError("This is not where the names of the run are.")
         if kind == "get":
@@ -211,12 +240,17 @@ class Exchange:
         entries.sort(key=lambda entry: (entry.content != content, -entry.at))
         return list(dict.fromkeys(home for entry in entries for home in entry.homes))
 
+    def _path(self, name: str) -> str:
+        path = self._store.path(name)
+        return path if os.path.exists(path) else self._offers(name) or path
+
     def _send_content(self, sock: socket.socket, name: str, start: int, size: int) -> None:
-        with open(self._store.path(name), "rb") as file:
+        with open(self._path(name), "rb") as file:
             size = max(0, min(size, os.fstat(file.fileno()).st_size - start))
             send(sock, ["ok", size])
             if size:
                 sock.sendfile(file, start, size)
+                self._sent(size)
 
     def close(self) -> None:
         """Nobody is answered any more."""
@@ -271,12 +305,12 @@ class Caller:
         """What it answers.
 
         Raises:
-            StorageError: it could not do what was asked.
+            StorageError: it could not do what was asked; of the kind that it was there.
         """
         send(self._sock, question)
-        state, value = receive(self._sock)
+        state, value, *kind = receive(self._sock)
         if state != "ok":
-            raise StorageError(str(value))
+            raise ANSWERS.get("".join(kind), StorageError)(str(value))
         return value
 
     def read_to(self, name: str, start: int, size: int, target: int) -> int:

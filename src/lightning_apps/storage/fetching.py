@@ -169,7 +169,7 @@ class Fetcher:
             if right:
                 os.fchmod(partial.descriptor, 0o400)
                 os.makedirs(os.path.dirname(self._store.path(name)), mode=0o700, exist_ok=True)
-                os.rename(os.path.join(folder, name), self._store.path(name))
+                self._store.settle(partial.descriptor, os.path.join(folder, name), name)
             partial.forget()
         return right
 

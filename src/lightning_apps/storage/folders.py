@@ -29,6 +29,11 @@ def _shared_storage_path() -> pathlib.Path:
     return _shared_local_mount_path()
 
 
+def drives_in(shared: str | os.PathLike[str]) -> pathlib.Path:
+    """Where the `lit://` drives lie in a shared folder, each under its name."""
+    return pathlib.Path(shared) / ARTIFACTS / "drive"
+
+
 def _is_lit_path(path: str | os.PathLike[str]) -> bool:
     """Whether a path leads below the storage root."""
     text = os.fspath(path)

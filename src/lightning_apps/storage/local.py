@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,12 +23,17 @@ __all__ = [
     "fresh",
     "inside",
     "is_part",
+    "made",
     "prepared",
+    "remove",
+    "tidy",
     "write_all",
 ]
 
 EXCHANGE = 2  # RENAME_EXCHANGE, renameat2(2)
 HERE = -100  # AT_FDCWD
+PART = ".part-"  # how names begin of what is not whole
+MOMENT = 60.0  # seconds
 
 
 def copy(source: str, target: str) -> None:
@@ -45,28 +52,90 @@ def copy(source: str, target: str) -> None:
 @contextlib.contextmanager
 def prepared(source: str, target: str) -> Iterator[Callable[[], None]]:
     """A copy that lies beside `target` already, and what puts it in its place."""
-    beside = os.path.join(os.path.dirname(target) or ".", f".part-{os.urandom(8).hex()}")
-    try:
-        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+
+    def write(beside: str) -> None:
         if os.path.isdir(source):
-            shutil.copytree(source, beside, copy_function=_copy_new(source, target))
-            yield lambda: _replace_folder(beside, target)
+            shutil.copytree(source, beside, copy_function=_copy_new(source, target), ignore=_parts)
         else:
             copy_file(source, beside)
-            yield lambda: _replace_file(beside, target)
+
+    with made(write, target, source) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def made(write: Callable[[str], None], target: str, what: str = "") -> Iterator[Callable[[], None]]:
+    """A file or folder that `write` has made beside `target`, and what puts it in its place.
+
+    Args:
+        write: gets the path to make it at.
+        what: it is made of, for messages.
+    """
+    what = what or "What is to be copied"
+    aside = os.path.join(os.path.dirname(target) or ".", f"{PART}{os.urandom(8).hex()}")
+    beside = os.path.join(aside, "it")
+    try:
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        with _being_written(aside):
+            write(beside)
+            yield lambda: _replace_folder(beside, target) if os.path.isdir(beside) else _replace_file(beside, target)
     except shutil.Error as error:
-        raise StorageError(f"{source} cannot be copied to {target}: {error}.") from None
+        raise StorageError(f"{what} cannot be copied to {target}: {error}.") from None
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         if isinstance(error, FileNotFoundError):
-            raise NotFound(f"{source} does not exist, or went while it was copied.") from None
+            raise NotFound(f"{what} does not exist, or went while it was copied.") from None
         raise cannot_write(target, error) from error
     finally:
-        if os.path.isdir(beside):
-            shutil.rmtree(beside, ignore_errors=True)
-        elif os.path.lexists(beside):
-            os.unlink(beside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _being_written(folder: str) -> Iterator[None]:
+    """A new folder whose writer is seen to live by its lock."""
+    os.mkdir(folder, 0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: str) -> None:
+    """Remove a file or folder at once, as far as a reader can tell.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if os.path.isdir(path) and not os.path.islink(path):
+        aside = os.path.join(os.path.dirname(path), f"{PART}{os.urandom(8).hex()}")
+        os.rename(path, aside)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        os.unlink(path)
+
+
+def tidy(root: str) -> None:
+    """Remove what those who died while they wrote or removed something below a folder have left."""
+    for folder, folders, names in os.walk(root):
+        left = [os.path.join(folder, name) for name in (*folders, *names) if is_part(name)]
+        folders[:] = [name for name in folders if not is_part(name)]
+        for path in left:
+            with contextlib.suppress(OSError):
+                _remove_left(path)
+
+
+def _remove_left(path: str) -> None:
+    if time.time() - os.lstat(path).st_mtime < MOMENT:
+        return  # whoever made it may not have come to lock it
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+    finally:
+        os.close(descriptor)
 
 
 def _replace_file(beside: str, target: str) -> None:
@@ -115,12 +184,12 @@ def _copy_new(source: str, target: str) -> Any:
 def _keep_others(old: str, new: str) -> None:
     """What the old folder has and the new one has not is in the new one as well."""
     for folder, folders, names in os.walk(old):
+        folders[:] = [name for name in folders if not is_part(name)]
         there = os.path.join(new, os.path.relpath(folder, old))
         os.makedirs(there, exist_ok=True)
-        for name in names:
+        for name in filter(lambda name: not is_part(name), names):
             with contextlib.suppress(FileExistsError):
                 os.link(os.path.join(folder, name), os.path.join(there, name))
-        del folders
 
 
 def exchange(new: str, old: str) -> None:
@@ -153,7 +222,11 @@ def inside(root: str, path: str) -> str:
 
 def is_part(name: str) -> bool:
     """Whether this is what a writer has not finished."""
-    return name.startswith(".part-")
+    return name.startswith(PART)
+
+
+def _parts(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if is_part(name)}
 
 
 class LocalFiles:
@@ -211,10 +284,10 @@ class LocalFiles:
 
     def rm(self, path: Any, recursive: bool = False) -> None:
         """Remove a file, or a folder where `recursive`."""
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path) if recursive else os.rmdir(path)
+        if os.path.isdir(path) and not os.path.islink(path) and not recursive:
+            os.rmdir(path)
         else:
-            os.unlink(path)
+            remove(os.fspath(path))
 
     delete = rm
     rm_file = rm

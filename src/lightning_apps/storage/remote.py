@@ -5,6 +5,7 @@ Loaded only where such an address is used; fsspec, and what it needs for the pro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from . import local
 from .store import Store
 
 T = TypeVar("T")
+Names = list[str]  # `list` is a method below
 TRIES = 5
 PAUSE = 0.2  # seconds before the second try; doubled each time
 CHUNK = 8 << 20
@@ -100,23 +102,30 @@ class RemoteShelf:
     def has(self, component: str, path: str) -> bool:
         return bool(self._try("Looking into", lambda: self._files.exists(self._at(component, path))))
 
-    def list(self, component: str, path: str) -> list[str]:
+    def list(self, component: str, path: str) -> Names:
         return sorted(name for name, _ in self._below(self._at(component, path)))
 
-    def put(self, source: str, component: str, path: str, check: Callable[[], None]) -> None:
+    def holders(self, path: str) -> Names:
+        return [name for name in self.components() if self.has(name, path)]
+
+    def put(self, source: str, component: str, path: str, alone: bool) -> str:
         """Each file is uploaded whole before it has its name.
 
-        Buckets know no locks: two that put the same name at the same moment may both succeed, so `check` has had its say.
+        Buckets know no locks: two that put the same name at the same moment may both succeed.
         """
+        others = [name for name in self.holders(path) if name != component] if alone else []
+        if others:
+            return others[0]
         where = self._at(component, path)
         if not os.path.isdir(source):
             self._put_file(source, where)
-            return
+            return ""
         for folder, _, names in os.walk(source):
             below = os.path.relpath(folder, source)
             for name in names:
                 target = f"{where}/{name}" if below == "." else f"{where}/{below}/{name}"
                 self._put_file(os.path.join(folder, name), target)
+        return ""
 
     def _put_file(self, source: str, target: str) -> None:
         upload(self._files, source, target, lambda do: self._try(f"Writing {target} to", do))
@@ -138,7 +147,8 @@ class RemoteShelf:
 
     def delete(self, component: str, path: str) -> None:
         where = self._at(component, path)
-        self._try("Removing from", lambda: self._files.rm(where, recursive=True))
+        with contextlib.suppress(FileNotFoundError):
+            self._try("Removing from", lambda: self._files.rm(where, recursive=True))
 
 
 class RemoteContent:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..base.errors import ContentDamaged, NotFound, StorageError
-from .copying import Progress, _silent, chunks, copy_hashed, fresh, sweep, write_all
+from .copying import Progress, _silent, chunks, copy_hashed, fresh, sweep, sync_folder, write_all
 from .hashing import Digest, is_name, name_of
 
 TRIES = 3  # copies of a file that somebody writes to meanwhile
@@ -76,6 +76,14 @@ class Store:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with fresh(path, mode=0o400, durable=self._durable, temporary=self._temporary) as new:
             yield new.descriptor
+
+    def settle(self, descriptor: int, path: str, name: str) -> None:
+        """Have a file of the store's own disk, open and complete, under the name of its content."""
+        if self._durable:
+            os.fsync(descriptor)
+        os.rename(path, self.path(name))
+        if self._durable:
+            sync_folder(os.path.dirname(self.path(name)))
 
     def put_file(self, path: str, progress: Progress = _silent) -> tuple[str, int]:
         """Keep what a file holds now: (name, size).  A file that is being written to is read again, a few times.

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol
@@ -150,6 +151,38 @@ class ShelfWhenAsked:
     def view(self, name: str) -> memoryview:
         """As the shelf does."""
         return self._shelf().view(name)
+
+
+class SharedWhenAsked:
+    """What works share by name, for a worker that does not see their folder; made when the first file of it is asked for.
+
+    Attributes:
+        tell: takes how far long transfers are, for the host.
+    """
+
+    def __init__(self, order: Placement) -> None:
+        self._order = order
+        self._made: Any = None
+        self._lock = threading.Lock()
+        self.tell: Tell = nobody
+
+    def _shared(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                sources = import_module(".sources", __package__)
+                self._made = sources.shared_of(self._order, self._told)
+            return self._made
+
+    def _told(self, transfer: Transfer) -> None:
+        self.tell(transfer)
+
+    def drive(self, name: str) -> Any:
+        """A drive's files."""
+        return self._shared().drive(name)
+
+    def files(self) -> Any:
+        """All others."""
+        return self._shared().files()
 
 
 def with_folder(order: Placement) -> Placement:

@@ -17,7 +17,7 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
-from .baggage import Baggage, shelf_for, with_folder
+from .baggage import Baggage, SharedWhenAsked, shelf_for, with_folder
 from .packing import twin, unpacked
 from .session import Session
 
@@ -33,7 +33,10 @@ def main(order: Placement, component: LightningWork | None) -> NoReturn:
     order = with_folder(order)
     if order.files:
         registry.shelf = shelf_for(order)
+    registry.shared = shared = SharedWhenAsked(order) if order.exchange else None
     worker = Worker(order, receive(order, component))
+    if shared is not None:
+        shared.tell = worker.session.files.tell
     try:
         worker.serve()
     except WorkStopped:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import socket
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -12,14 +15,19 @@ from ..model.work import LightningWork
 from ..ports import Placement
 from ..storage import names as n
 from ..storage import trees
+from ..storage.asking import Asking
 from ..storage.elsewhere import NamesElsewhere
-from ..storage.exchange import Exchange, own_tls
+from ..storage.exchange import Exchange, Tls, own_tls
 from ..storage.fetching import Fetcher
 from ..storage.names import Entry, Names
+from ..storage.offers import Offers
+from ..storage.shared_elsewhere import SharedElsewhere
 from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Fetch, Store
 from .files import Files
 from .handing import Kept, Tell, Telling, no_reader, nobody
+
+TRIES = 3  # of content whose owner goes away meanwhile
 
 
 def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = no_reader) -> Files:
@@ -29,9 +37,8 @@ def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = n
     kept = keeping_there(order, store) if order.storage else nobody
     if not order.exchange:
         return Files(work, store, Names(os.path.join(folder, "names")), private, machine, telling, kept)
-    tls = own_tls() if "#" in order.exchange else None
-    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls)
-    names = NamesElsewhere(order.exchange, order.exchange_token, own.address)
+    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls_of(order))
+    names = NamesElsewhere(asking_of(order), own.address)
     return Files(work, store, names, private, f"{machine} {folder}", telling, kept)
 
 
@@ -62,13 +69,33 @@ def store_of(order: Placement) -> Store:
     store = Store(os.path.join(order.files, "objects"))
     sources: list[Fetch] = []
     if order.exchange:
-        names = NamesElsewhere(order.exchange, order.exchange_token)
-        fetcher = Fetcher(store, order.exchange_token)
-        sources.append(lambda name: fetcher.fetch(name, names.homes(name)))
+        names, fetcher = NamesElsewhere(asking_of(order)), Fetcher(store, order.exchange_token)
+        sources.append(lambda name: _fetched(name, fetcher, names))
     if order.storage:
         sources.append(lambda name: there(order).bring(store, name))
     store.fetch = first_of(sources)
     return store
+
+
+def asking_of(order: Placement) -> Asking:
+    """Asks the run's exchange as long as this worker waits for a host."""
+    return Asking(order.exchange, order.exchange_token, order.orphan_limit)
+
+
+def tls_of(order: Placement) -> Tls | None:
+    """What this worker's own exchange shows to those who call it, where that of the run shows something."""
+    return own_tls() if "#" in order.exchange else None
+
+
+def _fetched(name: str, fetcher: Fetcher, names: NamesElsewhere) -> bool:
+    """Brings content; a host that is killed meanwhile is waited for, with what has come."""
+    for left in reversed(range(TRIES)):
+        try:
+            return fetcher.fetch(name, names.homes(name))
+        except Unreachable:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def there(order: Placement) -> Any:
@@ -92,6 +119,30 @@ def first_of(sources: list[Fetch]) -> Fetch:
         return False
 
     return fetch
+
+
+def shared_of(order: Placement, tell: Tell) -> SharedElsewhere:
+    """The folder that all works of the run share, for one that does not see it."""
+    telling = Telling(order.work, tell=tell)
+    offers = Offers(os.path.join(order.files, "offered"), lease=math.inf)
+
+    def fetch(store: Store, name: str, homes: Sequence[str], progress: Callable[[int], None]) -> bool:
+        return Fetcher(store, order.exchange_token).fetch(name, homes, progress)
+
+    @functools.cache
+    def home() -> str:
+        nothing = Store(os.path.join(order.files, "objects"))
+        return Exchange(
+            nothing,
+            order.exchange_token,
+            host=facing(order.exchange),
+            tls=tls_of(order),
+            offers=offers.find,
+            sent=shared.sent,
+        ).address
+
+    shared = SharedElsewhere(asking_of(order), offers, home, fetch, telling.progress)
+    return shared
 
 
 def shelf_of(order: Placement) -> ValueShelf:
