@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -84,3 +87,32 @@ def test_no_journal_and_no_good_one_are_sentences(path: str) -> None:
     Path(path).write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(JournalDamaged, match="cannot be read"):
         History(path)
+
+
+def test_a_journal_that_is_only_being_made_has_recorded_nothing_yet_and_is_never_half_there(tmp_path: Path) -> None:
+    def make() -> None:
+        for number in range(40):
+            SqliteJournal(str(tmp_path / f"{number}.db")).close()
+
+    maker = Thread(target=make)
+    maker.start()
+    seen = set()
+    while maker.is_alive():
+        for path in tmp_path.glob("*.db"):
+            try:
+                with History(str(path)) as history:
+                    seen.add((history.last(), history.snapshot(), history.get("ended")))
+            except JournalDamaged as error:
+                assert "no such table: turns" in str(error)
+    maker.join()
+
+    assert seen <= {((0, 0.0), None, None)}
+
+
+def test_a_journal_that_lacks_a_table_is_damaged(path: str) -> None:
+    SqliteJournal(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("drop table snapshots")
+
+    with pytest.raises(JournalDamaged), History(path) as history:
+        history.last()

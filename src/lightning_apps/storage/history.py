@@ -31,21 +31,18 @@ class History:
         self.path = path
         if not os.path.exists(path):
             raise RunError(f"There is no journal {path}: the run has recorded nothing.")
-        how = (
-            "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
-        )  # nobody writes, so no files beside it either
         try:
-            self._db = sqlite3.connect(f"file:{quote(os.path.abspath(path))}?{how}", uri=True, isolation_level=None)
-            self._db.execute("begin")  # all that is read is of one moment
-            self._db.execute("select 1 from turns limit 1")
+            self._db = _open(path)
         except sqlite3.Error as error:
             raise JournalDamaged(f"The journal {path} cannot be read: {error}.") from None
 
     def __enter__(self) -> History:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._db.close()
+        if isinstance(error, sqlite3.Error):
+            raise JournalDamaged(f"The journal {self.path} cannot be read: {error}.") from error
 
     def get(self, key: str) -> str | None:
         """A value of the run itself."""
@@ -92,3 +89,19 @@ class History:
 
 
 TABLES = ("turns", "snapshots")
+
+
+def _open(path: str) -> sqlite3.Connection:
+    """Where nobody writes, without making files beside it; unless somebody began to meanwhile."""
+    alone = not os.path.exists(f"{path}-wal")
+    how = "immutable=1" if alone else "mode=ro"
+    db = sqlite3.connect(f"file:{quote(os.path.abspath(path))}?{how}", uri=True, isolation_level=None)
+    try:
+        db.execute("begin")  # all that is read is of one moment
+        db.execute("select 1 from turns limit 1")
+    except sqlite3.Error:
+        db.close()
+        if alone and os.path.exists(f"{path}-wal"):
+            return _open(path)
+        raise
+    return db

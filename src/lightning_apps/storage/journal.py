@@ -86,8 +86,9 @@ class SqliteJournal:
             db.execute(f"pragma journal_size_limit={2 * CHECKPOINT_BYTES}")
             db.execute("create table if not exists meta(key text primary key, value text) without rowid")
             if written_in(db, self.path) == 0:
-                db.executescript(TABLES)
-                db.execute("insert or ignore into meta values('format', ?)", (str(FORMAT),))
+                db.executescript(
+                    f"begin immediate; {TABLES} insert or ignore into meta values('format', '{FORMAT}'); commit"
+                )
             if durability == "fsync":
                 lengthen(f"{self.path}-wal", CHECKPOINT_BYTES)
             return db
