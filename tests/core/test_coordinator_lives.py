@@ -203,6 +203,37 @@ def test_an_idle_process_ends_after_its_idle_timeout_and_not_before():
     assert talk.root.w.has_succeeded
 
 
+def test_an_idle_timeout_that_is_set_while_the_work_is_idle_counts_from_when_it_became_idle():
+    talk = started(Work(parallel=True))
+    talk.succeed("w")
+    talk.settle()
+    assert talk.wakes_at is None
+
+    talk.root._run = lambda flow: setattr(flow.w, "cloud_compute", L.CloudCompute(idle_timeout=60))
+    talk.ask("take", 1)
+    talk.settle()
+    assert talk.wakes_at == 1060.0
+
+    talk.now = 1060.0
+    assert of(talk.tell(), m.Stop)
+
+
+def test_a_work_that_left_the_tree_while_it_was_idle_wakes_nobody():
+    talk = started(Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60)))
+    talk.succeed("w")
+    talk.settle()
+
+    def leave(flow):
+        if "w" in flow._lit_children:
+            del flow.w
+
+    talk.root._run = leave
+    talk.ask("take", 1)
+    talk.settle()
+
+    assert talk.wakes_at is None
+
+
 def test_after_its_idle_process_ended_other_arguments_start_it_again():
     app = AppTest(Root(call, w=Work(parallel=True, cloud_compute=L.CloudCompute(idle_timeout=60))))
     app.works["w"].finish()

@@ -83,6 +83,8 @@ def adopt(value: Any, owner: Any, name: str) -> Any:
     if kind in SCALARS:
         return value
     if kind is TrackedList or kind is TrackedDict:
+        if kind is TrackedList and _all_scalars(value):
+            return value
         items = enumerate(list.__iter__(value)) if kind is TrackedList else list(dict.items(value))
         for key, item in items:
             if (kept := adopt(item, owner, name)) is not item:
@@ -91,8 +93,15 @@ def adopt(value: Any, owner: Any, name: str) -> Any:
     if kind is tuple:
         kept = tuple(adopt(item, owner, name) for item in value)
         return value if all(a is b for a, b in zip(value, kept, strict=True)) else kept
+    if kind in MUTABLE:
+        return value  # a plain one is not stored as it is
     entry = registry.find(kind)
     return value if entry is None or entry.adopt is None else entry.adopt(value, owner, name)
+
+
+def _all_scalars(items: list[Any]) -> bool:
+    """Without a look at each in Python: most lists are long rather than deep."""
+    return SCALARS.issuperset(map(type, list.__iter__(items)))
 
 
 def opaque(value: Any) -> bool:
@@ -101,6 +110,8 @@ def opaque(value: Any) -> bool:
     if kind in SCALARS:
         return False
     if kind in (list, TrackedList, tuple):
+        if kind is not tuple and _all_scalars(value):
+            return False
         return any(type(v) not in SCALARS and (opaque(v) or (kind is tuple and type(v) in MUTABLE)) for v in value)
     if kind in (dict, TrackedDict):
         return any(type(v) not in SCALARS and opaque(v) for v in value.values())
@@ -119,10 +130,18 @@ def same(left: Any, right: Any) -> bool:
         return kind is type(right) and (left == right or (left != left and right != right))
     if PLAIN.get(kind, kind) is not PLAIN.get(type(right), type(right)) or (kind in SIZED and len(left) != len(right)):
         return False
+    if (kind is list or kind is TrackedList) and left and _differ(left, right):
+        return False
     try:
         return encode(left) == encode(right)
     except CannotKeep:
         return False  # whoever takes the new value says why not
+
+
+def _differ(left: list[Any], right: list[Any]) -> bool:
+    """Whether it is seen at once, by their first items, that two lists are not the same."""
+    first, other = list.__getitem__(left, 0), list.__getitem__(right, 0)
+    return type(first) in SCALARS and type(other) in SCALARS and not same(first, other)
 
 
 # tracked containers ---------------------------------------------------------------------------------------
@@ -201,7 +220,8 @@ class TrackedList(list[Any]):
         self._up = self._key = None
         self._shadow: Any = None
         self._lent = False
-        list.__init__(self, [track(item, self, index) for index, item in enumerate(items)])
+        new = list(items)
+        list.__init__(self, new if _all_scalars(new) else [track(item, self, at) for at, item in enumerate(new)])
 
     @classmethod
     def _make(cls, items: Iterable[Any], up: Any, key: Any) -> TrackedList:
@@ -371,7 +391,7 @@ def watch(items: TrackedList) -> None:
     Raises:
         CannotKeep: something in it cannot be part of the state.
     """
-    for index, item in enumerate(list.__iter__(items)):
+    for index, item in () if _all_scalars(items) else enumerate(list.__iter__(items)):
         if type(item) not in SCALARS and not (type(item) in TRACKED and item._up is items):
             list.__setitem__(items, index, track(item, items, index))
     items._shadow = list.__getitem__(items, slice(None)) if len(items) <= SHADOWED else _ends(items)

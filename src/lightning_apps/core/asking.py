@@ -55,7 +55,7 @@ class Asking:
         found = life.calls.find(key)
         if self._blocked:
             return self._after_blocked(life, key)
-        if self._to_open(life, key):
+        if self._to_open(life, key, found):
             self._undo.opening(life, key)
             self._crew.stirred.add(life.name)
             self._crew.open(life, key, dump_arguments(work, args, kwargs), policy)
@@ -85,8 +85,7 @@ class Asking:
             self._blocked = True
             raise Blocked
 
-    def _to_open(self, life: Life, key: str) -> bool:
-        call = life.calls.find(key)
+    def _to_open(self, life: Life, key: str, call: Call | None) -> bool:
         if call is None:
             return not (life.calls.done(key) and life.work.cache_calls)
         return call.stage == Stage.SUCCEEDED and not life.work.cache_calls

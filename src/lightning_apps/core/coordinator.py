@@ -168,20 +168,14 @@ class Coordinator:
             return None
         if self.awake and not self.held:
             return self._pace.next_at
-        idle = self.crew.release_since() if self._idle_matters else None
-        times = [
-            self.schedules.next_at,
-            self._next_tick,
-            idle,
-            self.crew.tell_waits_at,
-            self.crew.alarms.next_at,
-            self.layouts.due,
-        ]
-        return min((time for time in times if time is not None), default=None)
-
-    @property
-    def _idle_matters(self) -> bool:
-        return any(getattr(life.work.cloud_compute, "idle_timeout", None) for life in self.crew.lives.values())
+        crew = self.crew
+        soonest = None
+        for time in (
+            self.schedules.next_at, self._next_tick, crew.resting.next_at, crew.tell_waits_at, crew.alarms.next_at, self.layouts.due,
+        ):  # fmt: skip
+            if time is not None and (soonest is None or time < soonest):
+                soonest = time
+        return soonest
 
     def open_turn(self, now: float) -> None:
         """Whatever happens next is in a turn of its own."""
@@ -212,8 +206,7 @@ class Coordinator:
             self.crew.ring()
             self._failures.tell(known)
             self.awake = True
-        if self._idle_matters:
-            self.crew.release_overdue()
+        self.crew.release_overdue()
 
     def _run_flow(self) -> None:
         self.awake = False

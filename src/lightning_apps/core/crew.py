@@ -21,6 +21,7 @@ from ..model.work import LightningWork
 from .alarms import Alarms
 from .calls import Call
 from .life import ATTACHED, LEAVING, NOWHERE, PLACING, Life
+from .resting import Resting
 
 RETRIED = frozenset({Why.USER_EXCEPTION, Why.DIED, Why.TIMEOUT})
 LONG = 3.0  # seconds of waiting for a place after which people are told what for
@@ -39,7 +40,7 @@ class Crew:
         self.story: list[Any] = []  # what the record tells of calls
         self.did: list[Any] = []  # what it keeps of what the flow asked for
         self._emit, self._history, self._lost_limit = emit, history, lost_limit
-        self.alarms = Alarms()
+        self.alarms, self.resting = Alarms(), Resting()
         self.stirred: set[str] = set()  # works whose statuses may be others now
         self.roll_back: Callable[[Life, str, Any], None] = lambda life, name, value: None
         self._waiting: dict[str, Life] = {}
@@ -63,6 +64,8 @@ class Crew:
             self.alarms.set(name, at)
         self.places.clear()  # in place: others hold this very dictionary
         self.places.update({life.place: life for life in self.lives.values() if life.place})
+        for life in self.lives.values():
+            self.resting.note(life)
 
     # -- coming and going --------------------------------------------------------------------------------
 
@@ -81,6 +84,7 @@ class Crew:
         if life.placements:
             self._departed[work.name] = life.placements
         self.places.pop(life.place, None)
+        self.resting.forget(work.name)
         if life.phase in (PLACING, ATTACHED):
             self._emit(m.Stop(life.place, delete=True))
 
@@ -93,6 +97,7 @@ class Crew:
         life = self.lives.pop(name, None)
         if life is not None:
             self.places.pop(life.place, None)
+            self.resting.forget(name)
         if departed:
             self._departed[name] = departed
 
@@ -100,6 +105,7 @@ class Crew:
         """A work did not leave after all."""
         self.lives[name] = life
         self._departed.pop(name, None)
+        self.resting.note(life)
         if life.place:
             self.places[life.place] = life
 
@@ -154,6 +160,7 @@ class Crew:
             if call is not None:
                 self._deliver(life, call)
             life.idle_since = 0.0 if life.busy else (life.idle_since or self.now)
+            self.resting.note(life)
         elif life.phase == NOWHERE and (life.wanted or life.due(self.now)):
             self.places[life.next_place()] = life
             self._emit(m.Place(life.name, life.place))
@@ -435,22 +442,8 @@ class Crew:
         self._emit(m.Stop(place))
         return True
 
-    def release_since(self) -> float | None:
-        """When the next idle process has been idle for as long as it may, in wall time."""
-        times = [
-            life.idle_since + limit
-            for life in self.lives.values()
-            if (limit := _idle_timeout(life)) and life.idle_since and life.idle
-        ]
-        return min(times, default=None)
-
     def release_overdue(self) -> None:
         """End processes that were idle for longer than they may."""
-        for life in list(self.lives.values()):
-            limit = _idle_timeout(life)
-            if limit and life.idle_since and life.idle_since + limit <= self.now and self.release(life.place):
+        for life in self.resting.overdue(self.now):
+            if self.release(life.place):
                 self.did.append(["released", life.name])
-
-
-def _idle_timeout(life: Life) -> float:
-    return float(getattr(life.work.cloud_compute, "idle_timeout", None) or 0.0)

@@ -74,6 +74,8 @@ class FlowSide:
             self._ledger.moved[name] = life
             if path[0] in life.base:
                 self._overrule(life, path, op, value)
+            if path[0] == "_cloud_compute":
+                self._crew.resting.note(life)
         self._undo.changed(component, path, op, value, old, life)
         if component._lit_opaque and path[0] in component._lit_opaque:
             self._undo.later(self._watched.way_back(name, path[0]))

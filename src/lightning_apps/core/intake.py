@@ -81,8 +81,9 @@ class Intake:
         for whole in life.mirror.absorb(life.work, message):
             self._ledger.emit(m.Send(place, whole))
         self._ledger.shown.said(life.work, _applied(message.changes, life.mirror.refused))
-        for attribute in {change.path[0] for change in message.changes} & life.work._lit_opaque:
-            self._watched.knows(life.work, attribute)  # the work's own news, not the flow's
+        if opaque := life.work._lit_opaque:
+            for attribute in {change.path[0] for change in message.changes} & opaque:
+                self._watched.knows(life.work, attribute)  # the work's own news, not the flow's
 
     def _release(self, life: Life) -> bool:
         """Take in what a worker said of its calls, once all that it had done before is here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..base.messages import Effect, Outcome, Record, Run, Send
@@ -47,14 +47,15 @@ class Ledger:
         del self.record.done[done:], self.record.story[story:], self._effects[effects:]
         self.shown.back_to(shown)
 
-    def close(self, welcomed: Iterable[tuple[Life, dict[str, Any]]], published: Published | None) -> Outcome:
+    def close(self, welcomed: Sequence[tuple[Life, dict[str, Any]]], published: Published | None) -> Outcome:
         """The turn is over.
 
         Args:
             welcomed: works that were welcomed in it, and the state to fill in for each.
             published: what readers are told of it.
         """
-        self._effects = list(self._with_changes(welcomed))
+        if self.moved or welcomed:
+            self._effects = list(self._with_changes(welcomed))
         return Outcome(self.record, self._effects, published)
 
     def _with_changes(self, welcomed: Iterable[tuple[Life, dict[str, Any]]]) -> Iterator[Effect]:

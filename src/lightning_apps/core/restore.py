@@ -134,6 +134,7 @@ def _set(coordinator: Coordinator, name: str, data: bytes) -> None:
         coordinator.ledger.moved[name] = life
         if change.path[0] in life.base:
             life.overrule(change.path, change.op, change.value)
+        coordinator.crew.resting.note(life)
 
 
 def _made(coordinator: Coordinator, *entry: Any) -> None:

@@ -108,7 +108,9 @@ class Shown:
             return None
         self._told_ready = self._ready
         self._changed_at.update(dict.fromkeys(self._changes, turn))
-        self._changed_at.update({move.name: turn for move in self._moves if isinstance(move, Came)})
+        for move in self._moves:
+            if isinstance(move, Came):
+                self._changed_at[move.name] = turn
         told = Published(turn, at, False, self._moves, self._changes, statuses, ready)
         self._moves, self._changes = [], {}
         return told

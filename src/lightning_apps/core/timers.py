@@ -91,7 +91,7 @@ class Schedules:
 
     def due(self, now: float) -> tuple[str, ...]:
         """Keys that became due since this was last asked: the flow has to run once for them."""
-        if self.next_at is None or self.next_at > now:
+        if (next_at := self.next_at) is None or next_at > now:
             return ()
         fresh = tuple(key for key, entry in self._all.items() if entry.due <= now and key not in self._announced)
         self._announced.update(fresh)
@@ -115,6 +115,8 @@ class Schedules:
 
     def settle(self) -> dict[str, float | None]:
         """The turn stands: what it changed, for the record; None for a schedule that was dropped."""
+        if not self._before:
+            return {}
         changed = {key: self._since(key) for key in self._before}
         self._before = {}
         return changed

@@ -17,8 +17,8 @@ class Trial:
     def stands(self) -> None:
         """What was done so far stands; what was replaced is let go of."""
         self._undo.begin()
-        settled = self._schedules.settle()
-        self._ledger.record.timers.update({key: due for key, due in settled.items() if due is not None})
+        if settled := self._schedules.settle():
+            self._ledger.record.timers.update({key: due for key, due in settled.items() if due is not None})
 
     def begin(self) -> Mark:
         """From here on all or nothing; returns how far record and effects were."""

@@ -197,8 +197,9 @@ class Component(metaclass=ComponentType):
     def _lit_look_inside(self, name: str, op: int, value: Any) -> None:
         """Remember attributes that hold something which changes without telling."""
         new = (value,) if op == SET else value[2] if op == SPLICE else ()
-        if any(type(item) not in SCALARS and opaque(item) for item in new):
-            self._lit_opaque.add(name)
+        for item in new:
+            if type(item) not in SCALARS and opaque(item):
+                self._lit_opaque.add(name)
 
     def __delattr__(self, name: str) -> None:
         if name in self._lit_children:
