@@ -100,6 +100,15 @@ def test_small_ones_and_objects_stay_as_they_were(shelf: Counting) -> None:
         encode(np.array([object()] * 1000))
 
 
+def test_arrays_of_objects_go_along_with_a_calls_arguments(shelf: Counting) -> None:
+    objects = np.array([("a", None), ["b"]] * 1000, dtype=object)
+
+    came = pickle.loads(dumps({"objects": objects, "numbers": big(1000)}))
+
+    assert came["objects"].tolist() == objects.tolist() and (came["numbers"] == big(1000)).all()
+    assert shelf.puts == 1
+
+
 def test_a_reference_without_a_shelf_says_what_is_missing(shelf: Counting) -> None:
     data = encode(big(1000))
     registry.shelf = None
@@ -114,6 +123,7 @@ def test_frames_and_tables_come_back_as_they_were(shelf: Counting, count: int) -
     frame = pandas.DataFrame(
         {"a": range(count), "b": [f"t{n}" for n in range(count)], "c": pandas.date_range("2026", periods=count)}
     )
+    frame["d"] = frame["b"].astype(object)
     table = arrow.table({"x": list(range(count)), "y": [None, *["z"] * (count - 1)]})
 
     for value in (frame, frame["a"], table):

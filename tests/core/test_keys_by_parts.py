@@ -9,6 +9,7 @@ import threading
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lightning_apps.base.errors import CannotSend
@@ -136,3 +137,11 @@ def test_a_key_is_the_same_in_every_process_and_version() -> None:
 
 KNOWN = "a77b7c9a38e9416197dc6e0718a0e43c"
 KNOWN_PLAIN = "939e1252fc213a9b7731e8906cf1aeab"
+
+
+def test_arrays_of_objects_are_known_again_by_what_is_in_them() -> None:
+    def key(items: list[Any]) -> str:
+        return call_key((np.array(items, dtype=object),), {}, lambda text: None)
+
+    assert key(["a", None, (1, 2)]) == key(["a", None, (1, 2)])
+    assert len({key(["a", None]), key(["b", None]), key(["a", None, None]), key([None, "a"])}) == 4

@@ -60,7 +60,9 @@ def pack_array(value: Any) -> list[Any]:
 
 
 def refer_array(value: Any) -> list[Any] | None:
-    """An array with the name of its content, if it is big."""
+    """An array with the name of its content, if it is big and holds no objects."""
+    if value.dtype.hasobject:
+        return None
     kind = _kind_of(value)
     name = _on_shelf(
         value,
@@ -103,8 +105,12 @@ def _bytes_of(value: Any) -> Any:
     return value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
 
 
+def _is_plain(value: Any) -> bool:
+    return value.layout is _library("torch").strided and not value.is_quantized
+
+
 def _kind_of_tensor(value: Any) -> list[Any]:
-    if value.layout is not _library("torch").strided or value.is_quantized:
+    if not _is_plain(value):
         raise CannotKeep(f"torch.Tensor with layout {value.layout}, which is not plain memory")
     return [str(value.dtype).removeprefix("torch."), list(value.shape), bool(value.requires_grad)]
 
@@ -114,6 +120,8 @@ def _pack_tensor(value: Any) -> list[Any]:
 
 
 def _refer_tensor(value: Any) -> list[Any] | None:
+    if not _is_plain(value):
+        return None
     kind = _kind_of_tensor(value)
     mark = (value.data_ptr(), value._version, value.stride())
     name = _on_shelf(value, value.numel() * value.element_size(), mark, lambda: [_bytes_of(value)])

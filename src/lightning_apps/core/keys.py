@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..base.encoding import FROZENSET, NAMED, PAIRS, SCALARS, SET_, TUPLE, pack, registry
-from ..base.errors import CannotSend
+from ..base.errors import CannotKeep, CannotSend
 
 _encode = msgspec.msgpack.Encoder().encode
 _COMPLEX = 31
@@ -79,9 +79,13 @@ def canonical(value: Any, warn: Warn, careful: bool = False) -> Any:
         items = sorted((canonical(item, warn, careful) for item in value), key=_encode)
         return _ext(SET_ if kind is set else FROZENSET, items)
     entry = registry.find(kind)
-    if entry is not None:
-        return _ext(NAMED, [entry.name, canonical((entry.key or entry.pack)(value), warn, careful)])
-    return _reduced(value, kind, warn, careful)
+    if entry is None:
+        return _reduced(value, kind, warn, careful)
+    try:
+        packed = (entry.key or entry.pack)(value)
+    except CannotKeep:
+        return _reduced(value, kind, warn, careful)  # an array of objects, say: no state, but an argument
+    return _ext(NAMED, [entry.name, canonical(packed, warn, careful)])
 
 
 def _ext(code: int, packed: Any) -> msgspec.msgpack.Ext:
