@@ -40,6 +40,13 @@ class AppStatePlugin(BaseStatePlugin):
         """Whoever reads gets an exception."""
 
 
+class StreamLitStatePlugin(AppStatePlugin):
+    """Sends everything, from a Streamlit page; `StreamlitFrontend` itself draws pages again when the state changes."""
+
+    def get_context(self) -> dict[str, Any]:
+        return {"type": "streamlit"}
+
+
 def headers_for(context: dict[str, Any]) -> dict[str, str]:
     """What a request carries of a plugin's context."""
     return {

@@ -16,7 +16,13 @@ from .work import LightningWork
 
 __all__ = [
     "CloudOnly",
+    "CloudRuntime",
+    "FileUploader",
+    "InvalidPathException",
     "LightningClient",
+    "LightningPlugin",
+    "LocalSourceCodeDir",
+    "LogLinesLimitExceeded",
     "Logger",
     "ParentUnknown",
     "RuntimeType",
@@ -151,12 +157,36 @@ def _get_project(*args: Any, **kwargs: Any) -> NoReturn:
     raise CloudOnly(f"_get_project {GONE}")
 
 
-class LightningClient:
-    """The client of the older framework's cloud.
-
-    Raises:
-        CloudOnly: always.
-    """
+class _OfTheCloud:
+    """Raises CloudOnly wherever one is made."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise CloudOnly(f"LightningClient {GONE}")
+        raise CloudOnly(f"{type(self).__name__} {GONE}")
+
+
+class LightningClient(_OfTheCloud):
+    """The client of the older framework's cloud: raises CloudOnly."""
+
+
+class CloudRuntime(_OfTheCloud):
+    """Ran apps in the older framework's cloud: raises CloudOnly."""
+
+
+class LightningPlugin(_OfTheCloud):
+    """Submitted apps to the older framework's cloud: may be derived from, and raises CloudOnly when one is made."""
+
+
+class LocalSourceCodeDir(_OfTheCloud):
+    """Packed code for the older framework's cloud: raises CloudOnly."""
+
+
+class FileUploader(_OfTheCloud):
+    """Sent files to the older framework's cloud: raises CloudOnly."""
+
+
+class InvalidPathException(LightningError):
+    """Nothing raises it here; people's code catches it."""
+
+
+class LogLinesLimitExceeded(LightningError):
+    """Nothing raises it here; people's code catches it."""

@@ -11,16 +11,21 @@ from lightning_apps.model.flow import LightningFlow
 from lightning_apps.model.work import LightningWork
 
 if TYPE_CHECKING:
+    from lightning_apps.model.legacy import LightningPlugin as LightningPlugin
+
     from . import api as api
     from . import cli as cli
     from . import core as core
     from . import frontend as frontend
+    from . import pdb as pdb
+    from . import plugin as plugin
     from . import runners as runners
+    from . import source_code as source_code
     from . import storage as storage
     from . import structures as structures
     from . import testing as testing
     from . import utilities as utilities
 else:
-    __getattr__ = submodules(__name__)
+    __getattr__ = submodules(__name__, LightningPlugin="lightning_apps.model.legacy")
 
 __all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]

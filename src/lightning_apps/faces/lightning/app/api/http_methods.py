@@ -1,6 +1,7 @@
 """`lightning.app.api.http_methods`."""
 
-from lightning_apps.model.api import Delete, Get, Post, Put
-from lightning_apps.model.api import HttpMethod as _HttpMethod
+from lightning_apps.model.api import Delete, Get, HttpMethod, Post, Put
 
-__all__ = ["Delete", "Get", "Post", "Put", "_HttpMethod"]
+_HttpMethod = HttpMethod
+
+__all__ = ["Delete", "Get", "HttpMethod", "Post", "Put", "_HttpMethod"]

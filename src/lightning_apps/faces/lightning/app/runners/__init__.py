@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lightning_apps.faces.lazy import submodules
 from lightning_apps.host.runtimes import MultiProcessRuntime, Runtime, dispatch, load_app_from_file, run_app_commands
+from lightning_apps.model.legacy import CloudRuntime
 
 if TYPE_CHECKING:
     from . import multiprocess as multiprocess
@@ -12,4 +13,4 @@ if TYPE_CHECKING:
 else:
     __getattr__ = submodules(__name__)
 
-__all__ = ["MultiProcessRuntime", "Runtime", "dispatch", "load_app_from_file", "run_app_commands"]
+__all__ = ["CloudRuntime", "MultiProcessRuntime", "Runtime", "dispatch", "load_app_from_file", "run_app_commands"]
