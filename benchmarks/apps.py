@@ -79,6 +79,25 @@ class WarmCalls(L.LightningFlow):
             self.stop()
 
 
+class Calls(L.LightningFlow):
+    """Blocking calls a second of one started work, each with other arguments, over N seconds after the first 20."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = Once()
+        self.made, self.t0 = 0, 0.0
+
+    def run(self):
+        self.w.run(self.made)
+        self.made += 1
+        now = time.time()
+        if self.made == 20:
+            self.t0 = now
+        elif self.t0 and now - self.t0 > N:
+            emit(calls_per_s=(self.made - 20) / (now - self.t0))
+            self.stop()
+
+
 class Ticker(L.LightningWork):
     def __init__(self, pause):
         super().__init__(parallel=True)
@@ -314,6 +333,7 @@ CASES = {
     "start": Start,
     "work_start": WorkStart,
     "warm_calls": WarmCalls,
+    "calls": Calls,
     "propagation": Propagation,
     "busy": Busy,
     "appends": Appends,

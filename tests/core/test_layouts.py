@@ -10,7 +10,8 @@ import pytest
 from core.talk import Talk, of
 from lightning_apps.base.messages import Exit
 from lightning_apps.core.layouts import Layouts, collect
-from lightning_apps.frontends import StaticWebFrontend, StreamlitFrontend
+from lightning_apps.frontends.static import StaticWebFrontend
+from lightning_apps.frontends.streamlit import StreamlitFrontend
 from lightning_apps.model.flow import LightningFlow
 from lightning_apps.model.work import LightningWork
 

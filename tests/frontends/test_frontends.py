@@ -11,19 +11,17 @@ from typing import Any
 import pytest
 
 from lightning_apps.base.errors import MissingExtra
-from lightning_apps.frontends import (
-    AsgiFrontend,
-    DashFrontend,
-    Frontend,
-    GradioFrontend,
-    JustPyFrontend,
-    PanelFrontend,
-    StaticWebFrontend,
-    StreamlitFrontend,
-    WsgiFrontend,
-    as_asgi,
-)
+from lightning_apps.frontends import as_asgi
+from lightning_apps.frontends.asgi import AsgiFrontend
+from lightning_apps.frontends.dash import DashFrontend
+from lightning_apps.frontends.gradio import GradioFrontend
+from lightning_apps.frontends.justpy import JustPyFrontend
+from lightning_apps.frontends.panel import PanelFrontend
+from lightning_apps.frontends.static import StaticWebFrontend
+from lightning_apps.frontends.streamlit import StreamlitFrontend
+from lightning_apps.frontends.wsgi import WsgiFrontend
 from lightning_apps.model.binding import free_port
+from lightning_apps.model.layout import Frontend
 
 
 def page(state: object) -> None: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from typing import NamedTuple
 
@@ -75,6 +74,8 @@ def is_loopback(host: str) -> bool:
     """Whether only this machine reaches that address."""
     if host in LOOPBACK:
         return True
+    import ipaddress  # takes a while, and hardly anybody needs it
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import linecache
 import os
 import traceback
@@ -24,6 +23,8 @@ def missing_file(path: str) -> AppLoadError:
         return AppLoadError(f"The provided entrypoint `{path}` is a link to a file that doesn't exist.")
     if not os.path.isdir(folder or os.curdir):
         return AppLoadError(f"The provided entrypoint `{path}` doesn't exist: there is no folder `{folder}`.")
+    import difflib  # takes a while, so only now
+
     there = sorted(entry[:-3] for entry in os.listdir(folder or os.curdir) if entry.endswith(".py"))
     near = difflib.get_close_matches(os.path.splitext(name)[0], there, n=3) or {"app"}.intersection(there)
     hint = f" Did you mean {_listed((os.path.join(folder, f'{entry}.py') for entry in near), 'or')}?" if near else ""

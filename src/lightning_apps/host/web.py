@@ -248,7 +248,9 @@ def _former(path: str, host: str) -> int | None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]
+    name = host or "0.0.0.0"
+    known = name.encode() if name.isascii() else name  # of text, the codec for international names would be loaded
+    family, kind, protocol, _, address = socket.getaddrinfo(known, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,17 +3,15 @@
 from typing import TYPE_CHECKING
 
 from lightning_apps.faces.lazy import submodules
-from lightning_apps.frontends import (
-    AsgiFrontend,
-    DashFrontend,
-    Frontend,
-    GradioFrontend,
-    JustPyFrontend,
-    PanelFrontend,
-    StaticWebFrontend,
-    StreamlitFrontend,
-    WsgiFrontend,
-)
+from lightning_apps.frontends.asgi import AsgiFrontend
+from lightning_apps.frontends.dash import DashFrontend
+from lightning_apps.frontends.gradio import GradioFrontend
+from lightning_apps.frontends.justpy import JustPyFrontend
+from lightning_apps.frontends.panel import PanelFrontend
+from lightning_apps.frontends.static import StaticWebFrontend
+from lightning_apps.frontends.streamlit import StreamlitFrontend
+from lightning_apps.frontends.wsgi import WsgiFrontend
+from lightning_apps.model.layout import Frontend
 
 if TYPE_CHECKING:
     from lightning_apps.components.state_watcher import AppStateWatcher as AppStateWatcher

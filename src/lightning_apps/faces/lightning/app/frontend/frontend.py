@@ -1,5 +1,5 @@
 """`lightning.app.frontend.frontend`."""
 
-from lightning_apps.frontends import Frontend
+from lightning_apps.model.layout import Frontend
 
 __all__ = ["Frontend"]

@@ -1,5 +1,5 @@
 """`lightning.app.frontend.stream_lit`."""
 
-from lightning_apps.frontends import StreamlitFrontend
+from lightning_apps.frontends.streamlit import StreamlitFrontend
 
 __all__ = ["StreamlitFrontend"]

@@ -1,5 +1,5 @@
 """`lightning.app.frontend.web`."""
 
-from lightning_apps.frontends import StaticWebFrontend
+from lightning_apps.frontends.static import StaticWebFrontend
 
 __all__ = ["StaticWebFrontend"]

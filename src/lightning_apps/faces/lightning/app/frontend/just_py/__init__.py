@@ -1,5 +1,5 @@
 """`lightning.app.frontend.just_py`."""
 
-from lightning_apps.frontends import JustPyFrontend
+from lightning_apps.frontends.justpy import JustPyFrontend
 
 __all__ = ["JustPyFrontend"]

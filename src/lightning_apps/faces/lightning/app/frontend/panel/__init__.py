@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lightning_apps.faces.lazy import submodules
-from lightning_apps.frontends import PanelFrontend
+from lightning_apps.frontends.panel import PanelFrontend
 
 if TYPE_CHECKING:
     from lightning_apps.components.state_watcher import AppStateWatcher as AppStateWatcher
