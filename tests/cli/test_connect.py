@@ -96,7 +96,13 @@ def test_commands_of_ones_own_app_are_there_after_connecting(app: Any, lightning
 
 
 def test_failures_and_misuse_have_their_own_codes_and_no_traceback(app: Any, lightning: Any) -> None:
-    lightning("connect", app.address)
+    assert lightning("connect", "ap-p") == (
+        1,
+        "",
+        "Error: There is no app 'ap-p' here, and no machine of that name serves one; did you mean 'app'? "
+        f"Running here: app ({app.address}).\n",
+    )
+    assert lightning("connect", "app", "app")[0] == 0  # what the file is called
 
     assert lightning("fail") == (1, "", "Error: Failed with status code 500. Detail: Internal Server Error\n")
     code, _, errors = lightning("add", "user", "--name=a", "--times=x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ..host.run_catalog import Served
 
 LOCAL, HOME = "localhost", "127.0.0.1"
+BARE = re.compile(
+    r"(?!localhost$)[\w-]*[A-Za-z_][\w-]*|\d{8}T[\w-]+", re.ASCII
+)  # a word that is rather a name than an address
 
 
 @click.command("connect", cls=Command, short_help="Have an app's commands in this terminal.")
@@ -33,11 +37,12 @@ def connect(words: tuple[str, ...], token: str, trust: bool, run_dir: str | None
     from ..base.settings import user_home
     from ..client import connections
     from ..client.address import parse
-    from ..client.remote import RemoteApp
+    from ..client.remote import NobodyThere, RemoteApp
 
     target = _target(words)
     ours = _own_ports(run_dir)
-    address = parse(_here(ours) if target == LOCAL else target, token)
+    meant = _meant(target, ours)
+    address = parse(_here(ours) if meant == LOCAL else meant, token)
     known = ours.get(address.port) if address.host in (LOCAL, HOME) else None
     if known is not None:  # "localhost" may be ::1, where somebody else may listen
         address = parse(
@@ -46,7 +51,10 @@ def connect(words: tuple[str, ...], token: str, trust: bool, run_dir: str | None
         address = msgspec.structs.replace(address, certificate=known.certificate)
     own = known is not None
     app = RemoteApp(address)
-    commands = app.commands()
+    try:
+        commands = app.commands()
+    except NobodyThere as failure:
+        raise _did_you_mean(target, ours) if BARE.fullmatch(target) else failure from None
     code = {} if own else _trusted(app, [each for each in commands if each["client"]], trust)
     kept = connections.Connection(
         url=app.url, token=address.token, commands=commands, code=code, own=own, certificate=address.certificate
@@ -87,6 +95,28 @@ def _own_ports(run_dir: str | None) -> dict[int, Served]:
     from ..host import run_catalog
 
     return run_catalog.served_here(pages.settings_for(run_dir))
+
+
+def _meant(target: str, ours: dict[int, Served]) -> str:
+    """A run of one's own may be called by its id, or by the name of its app where only one has it."""
+    if not BARE.fullmatch(target):
+        return target
+    found = [port for port, served in ours.items() if target in (served.run, served.name)]
+    return f"http://{HOME}:{found[0]}" if len(found) == 1 else target
+
+
+def _did_you_mean(target: str, ours: dict[int, Served]) -> Exception:
+    """What could have been meant by a word that is neither an app here nor a machine with one."""
+    from difflib import get_close_matches
+
+    from ..base.errors import RunError
+
+    names = sorted({word for served in ours.values() for word in (served.name, served.run) if word})
+    close = get_close_matches(target, [LOCAL, *names], 1, 0.6)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    running = ", ".join(f"{served.name} ({served.url})" for served in ours.values())
+    known = f" Running here: {running}." if running else " No app of yours runs here."
+    return RunError(f"There is no app {target!r} here, and no machine of that name serves one{hint}{known}")
 
 
 def _here(ports: dict[int, Served]) -> str:

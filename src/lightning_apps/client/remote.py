@@ -56,6 +56,10 @@ class CommandFailed(RunError):
         self.exit_code = exit_code
 
 
+class NobodyThere(CommandFailed):
+    """Nothing answers where the app was said to be."""
+
+
 class RemoteApp:
     """One app; see `model.api.AppConnection`."""
 
@@ -112,7 +116,7 @@ class RemoteApp:
         try:
             answer = self._http.ask(verb, path, value)
         except NoAnswer as error:
-            raise CommandFailed(str(error)) from None
+            raise NobodyThere(str(error)) from None
         if answer.status in (401, 403) and not self.address.token:
             raise CommandFailed(
                 f"The app at {self.url} asks for a token: lightning connect {self.url} --token TOKEN. It says: {_printable(answer.detail)}"

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -84,10 +85,11 @@ def only_living(settings: Settings) -> RunFolder:
 
 
 class Served(msgspec.Struct, frozen=True):
-    """Where a living run of this user is served."""
+    """Where a living run of this user is served; `name` is its app's: what `--name` said, else its file's."""
 
     run: str
     url: str
+    name: str
     token: str = ""
     certificate: str = ""
 
@@ -101,8 +103,16 @@ def served_here(settings: Settings) -> dict[int, Served]:
         here = known.get("host") in LOCAL and isinstance(known.get("port"), int)
         if here and os.stat(path).st_uid == os.getuid() and RunFolder(path).host_lives():
             words = {key: str(known.get(key, "")) for key in ("url", "token", "certificate")}
-            found[known["port"]] = Served(name, **words)
+            found[known["port"]] = Served(name, name=_called(path), **words)
     return found
+
+
+def _called(path: str) -> str:
+    told = about(path)
+    words = [str(word) for word in told.get("command", [])]
+    given = [word for before, word in pairwise(words) if before == "--name"]
+    given += [word.partition("=")[2] for word in words if word.startswith("--name=")]
+    return given[-1] if given else os.path.splitext(os.path.basename(str(told.get("file", ""))))[0]
 
 
 def logged(folder: RunFolder) -> set[str]:
