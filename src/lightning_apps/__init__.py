@@ -10,7 +10,16 @@ from . import finder
 
 __version__ = "0.1.0"
 PROJECT_ROOT = os.path.dirname(os.path.abspath(__file__))
-__all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__", "structures"]
+__all__ = [
+    "BuildConfig",
+    "CloudCompute",
+    "Gang",
+    "LightningApp",
+    "LightningFlow",
+    "LightningWork",
+    "__version__",
+    "structures",
+]
 
 finder.install()
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .base.messages import Edit, Event, Exited, Record
+from .model.gang import Gang
 
 Report = Callable[[Event], None]
 
@@ -45,6 +46,9 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         orphan_limit: seconds it lives on when host and keeper are gone.
         patience: seconds it may be cut off before it ends itself and may be replaced; None: it is not replaced.
         compute: what its CloudCompute is called.
+        gang: with whom it starts together, or not at all.
+        again: its call has begun before, so it is not waited for the others of a gang that has ended.
+        near: works with the same text here are on one machine; "": anywhere.
         resources: custom resources of a cluster, by name.
         requirements: packages it needs, where they can be installed.
         page: an encoded PageOrder where this is a frontend, `work` the name of its flow and `pickled` the frontend; else empty.
@@ -75,6 +79,9 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     patience: float | None = None
     compute: str = ""
     resources: dict[str, float] = {}
+    gang: Gang | None = None
+    again: bool = False
+    near: str = ""
     requirements: tuple[str, ...] = ()
     page: bytes = b""
 

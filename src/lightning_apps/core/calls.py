@@ -172,6 +172,12 @@ class CallTable:
         if call in self.queue:
             self.queue.remove(call)
 
+    @property
+    def begun(self) -> bool:
+        """Whether the next call is to be made again: an attempt of it has begun, or was lost before."""
+        call = next(iter(self.unsettled()), None)
+        return call is not None and bool(call.lost or any(each.stage == Stage.RUNNING for each in call.statuses))
+
     def by_ordinal(self, ordinal: int) -> Call | None:
         if self.active is not None and self.active.ordinal == ordinal:
             return self.active

@@ -7,7 +7,7 @@ waits for a GPU holds up only what it asked for itself.  A wish takes what is fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -69,19 +69,44 @@ class Allocator:
             requirement: what it asks for by number.
             wish: GPUs it would like to have besides, as many of them as are free.
         """
-        if place in self._held:
-            return self._held[place].granted
-        need = (_thousandths(requirement.cpus), requirement.memory, requirement.devices)
+        answer = self.ask_together(place, {place: (requirement, wish)})
+        return answer[place] if isinstance(answer, dict) else answer
+
+    def ask_together(
+        self, name: str, parts: Mapping[str, tuple[Requirement, int]]
+    ) -> dict[str, Granted] | Waiting | Refused:
+        """May these places start, all or none?
+
+        Args:
+            name: under which they wait in line; that of the place itself, where it is one.
+            parts: requirement and wish of each place.
+        """
+        if all(place in self._held for place in parts):
+            return {place: self._held[place].granted for place in parts}
+        needs = {place: _amounts(requirement) for place, (requirement, _) in parts.items()}
+        need = (
+            sum(each[0] for each in needs.values()),
+            sum(each[1] for each in needs.values()),
+            sum(each[2] for each in needs.values()),
+        )
         for kind in range(3):
             if need[kind] and need[kind] > self._total(kind):
-                self._line.pop(place, None)
-                return Refused(place, f"{_name(place)} asks for {_shown(kind, need[kind])}, {self._machine(kind)}.")
-        short = [kind for kind in range(3) if need[kind] and need[kind] > self._within_reach(place, kind)]
+                self._line.pop(name, None)
+                return Refused(name, f"{_name(name)} asks for {_shown(kind, need[kind])}, {self._machine(kind)}.")
+        short = [kind for kind in range(3) if need[kind] and need[kind] > self._within_reach(name, kind)]
         if short:
-            self._line[place] = need
-            return self._waiting(place, need, short)
-        self._line.pop(place, None)
-        return self._grant(place, need, wish)
+            self._line[name] = need
+            return self._waiting(name, need, short)
+        self._line.pop(name, None)
+        by_number_first = sorted(parts, key=lambda place: not needs[place][DEVICES])
+        granted = {place: self._grant(place, needs[place], parts[place][1]) for place in by_number_first}
+        return {place: granted[place] for place in parts}
+
+    def hand_on(self, place: str, successor: str) -> None:
+        """What one place has, if anything, belongs to another from now on."""
+        held = self._held.pop(place, None)
+        if held is not None:
+            self._held[successor] = held
 
     def adopt(self, place: str, requirement: Requirement, devices: tuple[str, ...]) -> None:
         """This place lives already and has these GPUs: another host's bookkeeping goes on here."""
@@ -176,6 +201,10 @@ class Allocator:
 def _before(place: str, line: Iterable[str]) -> list[str]:
     names = list(line)
     return names[: names.index(place)]
+
+
+def _amounts(requirement: Requirement) -> Amounts:
+    return _thousandths(requirement.cpus), requirement.memory, requirement.devices
 
 
 def _thousandths(cpus: float) -> int:

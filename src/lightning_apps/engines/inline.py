@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from ..base.messages import EngineClosed, Event, Exited, Started
+from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiting
 from ..base.settings import Settings
 from ..ports import Observed, Placement, Report, Survey, Watch
+from .gangs import Gangs, Group
+from .line import apart
 
 
 class Runner(Protocol):
@@ -44,6 +46,7 @@ class InlineEngine:
         self._threads: dict[str, threading.Thread] = {}
         self._observed: dict[str, Observed] = {}
         self._stopped: set[str] = set()
+        self._gangs, self._lock = Gangs(), threading.Lock()
         self._closing = False
 
     def use(self, make: MakeRunner) -> None:
@@ -69,6 +72,16 @@ class InlineEngine:
         """Start a thread; a second time for the same place changes nothing."""
         if order.place in self._threads:
             return
+        self._observed[order.place] = Observed("pending")
+        with self._lock:
+            joined = Refused(order.place, reason) if (reason := apart(order)) else self._gangs.join(order)
+        if isinstance(joined, (Waiting, Refused)):
+            self._report(joined)
+            return
+        for each in joined.orders if isinstance(joined, Group) else [order]:
+            self._begin(each)
+
+    def _begin(self, order: Placement) -> None:
         self._observed[order.place] = Observed("running")
         thread = threading.Thread(target=self._live, args=(order,), name=order.work, daemon=True)
         self._threads[order.place] = thread
@@ -94,6 +107,8 @@ class InlineEngine:
                 sys.stderr.write(exit.code + "\n")
         finally:
             self._observed[order.place] = Observed("exited", code)
+            with self._lock:
+                self._gangs.leave(order.place)
             self._tell(Exited(order.place, code))
             self._runners.pop(order.place, None)
             if self._closing and not self._runners:
@@ -104,10 +119,22 @@ class InlineEngine:
 
     def stop(self, place: str, grace: float) -> None:
         """End it at its next read or write of state."""
+        if self._gathers_no_more(place):
+            self._report(Exited(place))
+            return
         self._stopped.add(place)
         runner = self._runners.get(place)
         if runner is not None:
             runner.halt()
+
+    def _gathers_no_more(self, place: str) -> bool:
+        """Whether it had not begun, since its gang was not complete."""
+        with self._lock:
+            gathered = self._gangs.gathers(place)
+            if gathered:
+                self._gangs.leave(place)
+                self._observed[place] = Observed("exited")
+        return gathered
 
     def observe(self, place: str) -> Observed:
         """What is known of a place now."""

@@ -6,7 +6,6 @@ and the workers that are left are ended from here.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
@@ -18,13 +17,13 @@ from ..base.errors import EngineError
 from ..base.log import Log
 from ..base.messages import EngineClosed, Event, Exited, Refused, Started, Waiting
 from ..base.settings import Settings, environ
-from ..model.compute import Requirement
 from ..ports import Observed, Placement, Report, Survey, Watch
 from . import channel as talk
 from . import gpus, process_tree
 from .allocator import Allocator, Granted
 from .channel import Channel, CloseAll, Closed, PlaceWorker, StopWorker, Surveyed
 from .discovery import Discovery
+from .line import Answers, Line
 
 
 class LocalEngine:
@@ -43,6 +42,7 @@ class LocalEngine:
     def __init__(self, channel: Channel, settings: Settings, log: Log, allocator: Allocator | None = None) -> None:
         self._channel, self._log = channel, log
         self._allocator = allocator or this_machine(settings)
+        self._line = Line(self._allocator)
         self._orders: dict[str, Placement] = {}
         self._orphans: dict[str, int] = {}  # workers that no keeper watches
         self._waiting: dict[str, Placement] = {}
@@ -75,7 +75,7 @@ class LocalEngine:
             self._orders[order.place], self._observed[order.place] = order, Observed("running")
             self._pids[order.place] = pid
             given = order.env.get("CUDA_VISIBLE_DEVICES", "")
-            self._allocator.adopt(order.place, needs_of(order), tuple(filter(None, given.split(","))))
+            self._line.adopt(order, tuple(filter(None, given.split(","))))
         return Survey({order.place: pid for order, pid in message.living}, message.ended)
 
     def adopt(self, place: str, pid: int, began: str) -> bool:
@@ -112,15 +112,18 @@ class LocalEngine:
     def _ask(self, order: Placement) -> None:
         if (order.devices or order.wish_devices) and self._finds_out(order):
             return
-        answer = self._allocator.ask(order.place, needs_of(order), order.wish_devices)
-        self._waiting.pop(order.place, None)
-        if isinstance(answer, Granted):
-            self._send_off(order, answer)
-        elif isinstance(answer, Waiting):
-            self._waiting[order.place] = order
-            self._report(answer)
-        else:
-            self._over(answer)
+        self._act(self._line.ask(order))
+
+    def _act(self, answers: Answers) -> None:
+        for order, answer in answers:
+            self._waiting.pop(order.place, None)
+            if isinstance(answer, Granted):
+                self._send_off(order, answer)
+            elif isinstance(answer, Waiting):
+                self._waiting[order.place] = order
+                self._report(answer)
+            else:
+                self._over(answer)
 
     def _finds_out(self, order: Placement) -> bool:
         """Whether it is not known yet which GPUs there are; the order is asked for again when it is."""
@@ -241,9 +244,7 @@ class LocalEngine:
         code, number = (event.code, event.signal) if isinstance(event, Exited) else (None, None)
         self._observed[event.place] = Observed("exited", code, number)
         self._report(event)
-        for place in self._allocator.release(event.place):
-            if place in self._waiting:
-                self._ask(self._waiting[place])
+        self._act(self._line.release(event.place))
 
     # -- without a keeper ----------------------------------------------------------------------------------
 
@@ -265,11 +266,6 @@ class LocalEngine:
         for place in list(self._orders):
             self._over(Exited(place))
         self._has_closed()
-
-
-def needs_of(order: Placement) -> Requirement:
-    """What a placement asks for by number."""
-    return Requirement(cpus=order.cpus or 0, memory=order.memory or 0, devices=math.ceil(order.devices or 0))
 
 
 def this_machine(settings: Settings) -> Allocator:

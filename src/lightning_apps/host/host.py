@@ -323,8 +323,8 @@ class Host:
             self._report(m.Refused(effect.place, why_not_packed(work)))
             return
         hub, told = (self.hub.address, self.hub.expect(effect.place)), self._own_app(effect.work)
-        shared = self.sharing.told(effect.place)
-        self.engine.place(order_for(work, effect.place, pickled, self.settings, self.folder, hub, told, shared))
+        shared, again = self.sharing.told(effect.place), self.coordinator.crew.lives[effect.work].calls.begun
+        self.engine.place(order_for(work, effect.place, pickled, self.settings, self.folder, hub, told, shared, again))
 
     def _own_app(self, component: str) -> dict[str, str]:
         """What tells a component's process where its app is."""

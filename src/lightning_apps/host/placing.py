@@ -22,6 +22,7 @@ def order_for(
     hub: tuple[str, str],
     told: Mapping[str, str],
     shared: Mapping[str, Any],
+    again: bool = False,
 ) -> Placement:
     """An order that an engine takes.
 
@@ -30,6 +31,7 @@ def order_for(
         hub: address and token.
         told: variables that say where the app is.
         shared: what the worker needs to know of the app's files.
+        again: its call has begun before.
     """
     compute, needs, file = work.cloud_compute, work.cloud_compute.requirement, app_file()
     out, err = folder.log_files(work.name)
@@ -56,5 +58,8 @@ def order_for(
         patience=compute.patience,
         compute=compute.name,
         resources=dict(compute.resources or {}),
+        gang=compute.gang,
+        again=again,
+        near=compute.colocation_group_id or "",
         requirements=tuple(work.cloud_build_config.requirements) if work.cloud_build_config else (),
     )

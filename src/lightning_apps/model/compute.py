@@ -11,11 +11,12 @@ import msgspec
 
 from ..base.encoding import register
 from .build import BuildConfig
+from .gang import Gang
 from .mount import Mount
 from .quantities import BadCompute, BadComputeType, in_bytes, is_number
 from .shape import DataclassShape
 
-__all__ = ["BadCompute", "BadComputeType", "BuildConfig", "CloudCompute", "Mount", "Requirement"]
+__all__ = ["BadCompute", "BadComputeType", "BuildConfig", "CloudCompute", "Gang", "Mount", "Requirement"]
 
 IDENTIFIER = "__cloud_compute__"
 PATIENCE = 60.0  # seconds an interruptible work may be cut off before it ends itself
@@ -23,9 +24,10 @@ OLDER = frozenset({"wait_timeout", "preemptible", "spot", "cluster", "clusters"}
 FIELDS = (
     ("name", "default"), ("disk_size", 0), ("idle_timeout", None), ("shm_size", None), ("mounts", None),
     ("colocation_group_id", None), ("interruptible", False),
-    ("cpus", None), ("memory", None), ("devices", None), ("patience", None), ("resources", None), ("_internal_id", None),
+    ("cpus", None), ("memory", None), ("devices", None), ("patience", None), ("resources", None), ("gang", None),
+    ("_internal_id", None),
 )  # fmt: skip
-KEYWORD_ONLY = frozenset({"cpus", "memory", "devices", "patience", "resources", "_internal_id"})
+KEYWORD_ONLY = frozenset({"cpus", "memory", "devices", "patience", "resources", "gang", "_internal_id"})
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ class CloudCompute:
         idle_timeout: seconds without a call after which the work's process ends.
         shm_size: MB of shared memory (kept, without effect on one machine).
         mounts: one `Mount` or a list of them.
-        colocation_group_id: at most 64 characters; works with the same one would like to be near each other.
+        colocation_group_id: at most 64 characters; works with the same one are placed on one machine.
         interruptible: the work may be replaced when it is cut off for longer than `patience`.
         cpus: CPUs to reserve, fractions allowed; also becomes OMP_NUM_THREADS.
         memory: memory to reserve, in bytes or as "4GiB", "500MB"; accounting, not a limit.
@@ -63,6 +65,7 @@ class CloudCompute:
             (Ray); the local engine gives a whole one.
         patience: seconds a cut-off work waits before it ends itself and may be replaced; `interruptible` has 60.
         resources: what a cluster's nodes have by names of its own, such as {"licence": 1}; without effect on one machine.
+        gang: works with an equal `Gang` start together or not at all.
         preemptible, spot: older names of `interruptible`.
         wait_timeout, clusters, cluster: older keywords, accepted and without effect.
 
@@ -93,6 +96,7 @@ class CloudCompute:
         devices: float | None = None,
         patience: float | None = None,
         resources: dict[str, float] | None = None,
+        gang: Gang | None = None,
         _internal_id: str | None = None,
         **older: Any,
     ) -> None:
@@ -101,7 +105,7 @@ class CloudCompute:
         self.interruptible = bool(interruptible or older.get("preemptible") or older.get("spot"))
         self.cpus, self.devices, self.patience = cpus, devices, patience
         self.memory: Any = memory
-        self.resources = resources
+        self.resources, self.gang = resources, gang
         self._internal_id = _internal_id
         for unknown in sorted(set(older) - OLDER):
             warnings.warn(f"CloudCompute has no argument {unknown!r}: it is ignored.", stacklevel=2)
@@ -118,6 +122,7 @@ class CloudCompute:
         group = self.colocation_group_id
         if group is not None and not (isinstance(group, str) and len(group) <= 64):
             raise BadCompute("colocation_group_id can only be a string of maximum 64 characters.")
+        self._check_gang()
         if self.memory is not None:
             self.memory = in_bytes(self.memory)
         self._check_numbers()
@@ -141,6 +146,17 @@ class CloudCompute:
                 raise BadCompute(
                     f"CloudCompute(resources={{{name!r}: {amount!r}}}) is not a name with a number of at least 0."
                 )
+
+    def _check_gang(self) -> None:
+        if self.gang is not None and not isinstance(self.gang, Gang):
+            raise BadComputeType(
+                f"CloudCompute(gang={self.gang!r}) is no Gang: give one such as Gang('train', size=4)."
+            )
+        if self.gang is not None and self.colocation_group_id is not None:
+            raise BadCompute(
+                f"CloudCompute has the gang {self.gang.name!r} and colocation_group_id={self.colocation_group_id!r}: give the gang "
+                'alone, with strategy="strict_pack" for one machine.'
+            )
 
     def _make_id(self) -> str:
         return "default" if self.is_default() else os.urandom(4).hex()[:7]
@@ -169,7 +185,10 @@ class CloudCompute:
 
     def is_default(self) -> bool:
         """Whether nothing particular is asked for."""
-        return self.name in ("default", "cpu") and (self.cpus, self.memory, self.devices, self.resources) == (None,) * 4
+        return (
+            self.name in ("default", "cpu")
+            and (self.cpus, self.memory, self.devices, self.resources, self.gang) == (None,) * 5
+        )
 
     def type(self) -> str:
         """What marks this kind of dictionary in the state."""
@@ -186,6 +205,8 @@ class CloudCompute:
             shape["mounts"] = [mount.to_dict() for mount in self.mounts]
         elif self.mounts is not None:
             shape["mounts"] = self.mounts.to_dict()
+        if self.gang is not None:
+            shape["gang"] = msgspec.structs.asdict(self.gang)
         return shape
 
     @classmethod
@@ -199,6 +220,8 @@ class CloudCompute:
             known["mounts"] = [_mount(mount) for mount in mounts]
         elif mounts is not None:
             known["mounts"] = _mount(mounts)
+        if isinstance(known.get("gang"), dict):
+            known["gang"] = Gang(**known["gang"])
         return cls(**known)
 
     def __eq__(self, other: object) -> bool:

@@ -7,6 +7,8 @@ from lightning.pytorch.core import LightningDataModule as LightningDataModule
 from lightning.pytorch.core import LightningModule as LightningModule
 from lightning.pytorch.trainer import Trainer as Trainer
 
+from lightning_apps.model.gang import Gang as Gang
+
 from . import app as app
 from .app import BuildConfig as BuildConfig
 from .app import CloudCompute as CloudCompute

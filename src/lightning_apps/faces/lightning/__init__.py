@@ -3,7 +3,7 @@
 from lightning_apps import __version__ as apps_version
 from lightning_apps.faces.lazy import top_level, training_version
 
-NAMES = ("BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork")
+NAMES = ("BuildConfig", "CloudCompute", "Gang", "LightningApp", "LightningFlow", "LightningWork")
 __version__ = training_version() or apps_version
 __getattr__ = top_level(NAMES)
 

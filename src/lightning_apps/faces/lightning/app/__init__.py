@@ -6,7 +6,7 @@ from lightning_apps import PROJECT_ROOT as _PROJECT_ROOT
 from lightning_apps import __version__
 from lightning_apps.faces.lazy import submodules
 from lightning_apps.faces.running import LightningApp
-from lightning_apps.model.compute import BuildConfig, CloudCompute
+from lightning_apps.model.compute import BuildConfig, CloudCompute, Gang
 from lightning_apps.model.flow import LightningFlow
 from lightning_apps.model.work import LightningWork
 
@@ -28,4 +28,4 @@ if TYPE_CHECKING:
 else:
     __getattr__ = submodules(__name__, LightningPlugin="lightning_apps.model.legacy")
 
-__all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]
+__all__ = ["BuildConfig", "CloudCompute", "Gang", "LightningApp", "LightningFlow", "LightningWork", "__version__"]
