@@ -1,4 +1,4 @@
-"""Gangs: all or none, nobody half placed, whoever comes back comes back to its place.  Over the local engine's line; Ray's part is beside its own."""
+"""Gangs: all or none, nobody half placed, whoever comes back comes back to its place.  Over the line of one machine."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import pytest
 from lightning_apps.base.errors import UsageError
 from lightning_apps.engines import ray_fit
 from lightning_apps.engines.ray_fit import Need, Node
+from lightning_apps.model.gang import Gang
 from lightning_apps.ports import Placement
 
 SMALL = Node("a", "small", {"CPU": 2.0, "memory": 4 << 30}, {})
@@ -81,3 +82,45 @@ def test_a_machine_that_is_to_be_avoided_is_not_where_no_other_could_ever_do():
     assert ray_fit.avoidable("root.w", small, [SMALL, LARGE], ("b", "gone")) == ("b",)
     assert ray_fit.avoidable("root.w", large, [SMALL, LARGE], ("b",)) == ()
     assert ray_fit.avoidable("root.w", small, [SMALL], ("a",)) == ()
+
+
+THREE = [Node(name, name, {"CPU": 3.0}, {}) for name in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("gang", "need", "said"),
+    [
+        (Gang("g", 3, "strict_spread"), Need(cpus=2.0), ""),
+        (Gang("g", 4, "strict_spread"), Need(cpus=1.0), "Gang 'g' asks for a node for each of its 4 works (strict_spread); the cluster has 3 nodes."),
+        (Gang("g", 3, "strict_pack"), Need(cpus=1.0), ""),
+        (Gang("g", 4, "strict_pack"), Need(cpus=1.0), "Gang 'g' asks for 4 CPUs on one node (strict_pack); no node has that."),
+        (Gang("g", 9, "pack"), Need(cpus=1.0), ""),
+        (Gang("g", 10, "spread"), Need(cpus=1.0), "Gang 'g' asks for 10 CPUs in all; the cluster has 9 (3 nodes)."),
+        (Gang("g", 4, "pack"), Need(cpus=2.0), "Gang 'g' asks for 2 CPUs for each of its 4 works; the cluster's 3 nodes have room for 3."),
+        (Gang("g", 2, "pack"), Need(cpus=4.0), "w0 asks for 4 CPUs; no node has more than 3 CPUs (3 nodes)."),
+        (Gang("g", 5, "spread"), Need(), ""),
+    ],
+)  # fmt: skip
+def test_a_gang_that_can_never_be_placed_is_refused_whole(gang, need, said):
+    works = [f"w{number}" for number in range(gang.size)]
+
+    assert ray_fit.never_together(gang, works, [need] * gang.size, THREE) == said
+
+
+def test_nodes_of_their_own_are_matched_to_what_each_work_asks_for():
+    nodes = [LARGE, SMALL]
+    gang, works = Gang("g", 2, "strict_spread"), ["one", "two"]
+
+    assert ray_fit.never_together(gang, works, [Need(cpus=1.0), Need(cpus=4.0)], nodes) == ""
+    assert "only 1 of the cluster's 2 nodes" in ray_fit.never_together(gang, works, [Need(cpus=4.0)] * 2, nodes)
+
+
+def test_a_gang_that_waits_says_how_many_would_find_room():
+    free = {"a": {"CPU": 3.0}, "b": {"CPU": 1.0}, "c": {"CPU": 0.0}}
+
+    def said(strategy):
+        return ray_fit.waiting_together(Gang("g", 3, strategy), [Need(cpus=1.0)] * 3, THREE, free)
+
+    assert said("strict_spread") == "gang 'g' waits for a node each for all of its 3 works, 1 CPU for each: 2 would find it now"
+    assert said("pack") == "gang 'g' waits for room for all of its 3 works, 1 CPU for each: 3 would find it now"
+    assert said("strict_pack") == "gang 'g' waits for a node of the cluster to start it"

@@ -21,11 +21,13 @@ from lightning_apps.base.messages import EngineClosed, Exited, Refused, Silent, 
 from lightning_apps.base.settings import Settings
 from lightning_apps.engines import process_tree
 from lightning_apps.engines.desk_at import DeskAt
+from lightning_apps.engines.gangs import Group, Where
 from lightning_apps.engines.minding.minder import start_minder
 from lightning_apps.engines.remote import RemoteEngine
 from lightning_apps.host import distant
 from lightning_apps.host.run_folder import RunFolder
 from lightning_apps.model.binding import free_port
+from lightning_apps.model.gang import Gang
 from lightning_apps.ports import Placement, Survey
 
 REST = "import time\nprint('up', flush=True)\ntime.sleep(1000)"
@@ -71,6 +73,7 @@ class Machines:
     Attributes:
         failures: how many launches fail.
         holds: launches wait, as for room.
+        groups, where: what was said of gangs, and of where each place is to be.
         reached: whether the launcher can end what it has started.
     """
 
@@ -78,6 +81,8 @@ class Machines:
         self.code, self.failures, self.holds, self.reached = code, 0, False, True
         self.minders: dict[str, Any] = {}
         self.launches: list[frozenset[str]] = []
+        self.groups: dict[str, Group] = {}
+        self.where: dict[str, Where] = {}
         self.engine: RemoteEngine | None = None
 
 
@@ -92,9 +97,16 @@ class PlainLauncher:
     def open(self, engine: RemoteEngine) -> None:
         self.machines.engine = engine
 
-    def launch(self, order: Placement, assignment: Any, avoid: frozenset[str]) -> None:
+    def form(self, group: Group, avoid: frozenset[str]) -> None:
+        self.machines.groups[group.id] = group
+
+    def disband(self, group: str) -> None:
+        del self.machines.groups[group]
+
+    def launch(self, order: Placement, assignment: Any, avoid: frozenset[str], where: Where) -> None:
         machines = self.machines
         machines.launches.append(avoid)
+        machines.where[order.place] = where
         if machines.failures:
             machines.failures -= 1
             machines.engine.never_began(order.place, "no luck.", True)
@@ -147,12 +159,14 @@ class Scene:
         self.engine.open(self.events.put, None)
         return self.engine
 
-    def place(self, number: int = 1, patience: float | None = None) -> str:
-        out, err = self.folder.log_files("root.w")
-        place = f"root.w@{number}"
+    def place(self, number: int = 1, patience: float | None = None, work: str = "root.w", **more: Any) -> str:
+        out, err = self.folder.log_files(work)
+        place = f"{work}@{number}"
         env = {MARK: self.mark}
         self.engine.place(
-            Placement(place=place, work="root.w", address="x", token="", out=out, err=err, env=env, patience=patience)
+            Placement(
+                place=place, work=work, address="x", token="", out=out, err=err, env=env, patience=patience, **more
+            )
         )
         return place
 
@@ -259,7 +273,7 @@ def _late(play: Scene, place: str) -> Any:
 
     order = Placement(place=place, work="root.w", address="x", token="")
     address = play.engine._at.address
-    return order, Assignment(place, play.engine._token(place), address, "", "", 20.0, ()), frozenset()
+    return order, Assignment(place, play.engine._token(place), address, "", "", 20.0, ()), frozenset(), Where()
 
 
 def test_a_launch_that_fails_is_tried_again(scene: Any) -> None:
@@ -478,3 +492,64 @@ def test_a_machine_where_something_was_lost_is_not_taken_at_once_again(scene: An
     play.until(Started)
 
     assert play.machines.launches == [frozenset(), {"n1"}, frozenset()]  # by the third it has been heard again
+
+
+# gangs, and works that share a machine
+
+
+def test_a_gang_is_launched_when_all_of_it_was_asked_for_and_disbanded_with_its_last(scene: Any) -> None:
+    play, gang = scene(), Gang("train", 2)
+
+    first = play.place(work="root.a", gang=gang)
+    waiting = play.until(Waiting)
+    launched = list(play.machines.launches)
+    second = play.place(work="root.b", gang=gang)
+    play.until(Started), play.until(Started)
+
+    assert waiting.place == first and "waits for its gang 'train'" in waiting.reason and launched == []
+    (group,) = play.machines.groups.values()
+    assert [order.place for order in group.orders] == [first, second] and not any(order.env for order in group.orders)
+    assert play.machines.where == {first: Where(group.id, 0), second: Where(group.id, 1)}
+
+    play.engine.stop(first, 2.0)
+    play.until(Exited)
+    again = play.place(2, work="root.a", gang=gang, again=True)
+    play.until(Started)
+    assert play.machines.where[again] == Where(group.id, 0) and play.machines.groups
+    for place in (second, again):
+        play.engine.stop(place, 2.0)
+        play.until(Exited)
+    assert not play.machines.groups
+
+
+def test_a_later_host_knows_who_is_in_a_gang(scene: Any) -> None:
+    play, gang = scene(), Gang("train", 2)
+    places = [play.place(work=f"root.{name}", gang=gang) for name in "ab"]
+    pids = {event.place: event for event in (play.until(Started), play.until(Started))}
+    former = dict(play.machines.groups)
+    play.engine.let_go()
+    play.machines.groups.clear()
+
+    play.host()
+    assert all(play.engine.adopt(place, pids[place].pid, pids[place].began) for place in places)
+    play.until(Started), play.until(Started)
+    play.engine.stop(places[0], 2.0)
+    play.until(Exited)
+    play.place(2, work="root.a", gang=gang, again=True)
+    play.until(Started)
+
+    assert list(play.machines.groups) == list(former)
+    assert play.machines.where["root.a@2"] == play.machines.where["root.a@1"]
+
+
+def test_works_of_one_colocation_group_come_to_the_machine_of_the_first(scene: Any) -> None:
+    play = scene()
+    first = play.place(work="root.a", near="x")
+    play.place(work="root.b", near="x")
+    free = play.place(work="root.c")
+
+    waits = play.until(Waiting)
+    play.until(Started), play.until(Started), play.until(Started)
+
+    assert waits.reason == "root.b waits for root.a, whose machine it is to share"
+    assert play.machines.where == {first: Where(), "root.b@1": Where(node="n1"), free: Where()}

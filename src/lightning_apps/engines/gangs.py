@@ -42,6 +42,19 @@ class Slot(msgspec.Struct, frozen=True):
     number: int
 
 
+class Where(msgspec.Struct, frozen=True):
+    """Where a launcher is to start a minder.
+
+    Attributes:
+        group, number: in this place of a gang that it has formed; "": in none.
+        node: on this machine; "": on any.
+    """
+
+    group: str = ""
+    number: int = 0
+    node: str = ""
+
+
 class Alone(msgspec.Struct, frozen=True):
     """It is placed by itself."""
 
@@ -96,11 +109,12 @@ class Gangs:
         self._slots[order.place] = slot = Slot(group, number)
         return slot
 
-    def take_up(self, group: Group, number: int, place: str) -> None:
-        """An earlier host's: this place has this number in it."""
+    def take_up(self, group: Group, number: int, place: str) -> bool:
+        """An earlier host's: this place has this number in it; whether it is the first that comes back to it."""
         found = self._formed.setdefault(group.gang.name, group)
         found.living[number] = place
         self._slots[place] = Slot(found, number)
+        return found is group
 
     def slot_of(self, place: str) -> Slot | None:
         """Its place in a gang that has formed."""

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 
-from . import process_tree, ray_fit, ray_words
+from . import process_tree, ray_fit, ray_gangs, ray_words
+from .gangs import Where
 from .minding import surroundings
 from .minding.minder import Assignment, Started, start_minder
 from .ray_words import FromBroker, NeverBegan, Over, Refused, Trouble, Waits
@@ -50,11 +51,12 @@ class Ordered(msgspec.Struct, frozen=True):
 class Attendant:
     """The actor: starts a minder on its node, and says when it has ended.  With it goes all that it has started."""
 
-    def __init__(self, assignment: bytes) -> None:
+    def __init__(self, assignment: bytes, works: tuple[str, ...] = ()) -> None:
         decoded = msgspec.msgpack.decode(assignment, type=Assignment)
         node = _ray().get_runtime_context().get_node_id()
         self._assignment = msgspec.structs.replace(decoded, node=node)
         self._minder: Started = start_minder(self._assignment)
+        self._works, self._group = works, ray_gangs.current() if works else None
         self._over = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -64,6 +66,8 @@ class Attendant:
         undertake(self._assignment.mark)
         self._over.set()
         time.sleep(UNWANTED)
+        if self._group is not None:
+            ray_gangs.leave(self._assignment.place, self._works, self._group)
         os._exit(0)
 
     def wait(self) -> None:
@@ -94,6 +98,9 @@ class Known(msgspec.Struct):
         mark: of its processes.
         order: while its minder has not come.
         node: where it is, once its minder has come.
+        where: the place in a gang that it is for, or the node.
+        beside: it is not in its gang's bundle.
+        avoid: nodes that it must not come to.
     """
 
     actor: Any
@@ -101,6 +108,9 @@ class Known(msgspec.Struct):
     order: Any = None
     node: str = ""
     asked: float = 0.0
+    where: Where = Where()
+    beside: bool = False
+    avoid: tuple[str, ...] = ()
 
 
 class Broker:
@@ -150,6 +160,12 @@ class Broker:
             self._kill(order.place)
         elif isinstance(order, ray_words.Find):
             self._find(order)
+        elif isinstance(order, ray_words.Form):
+            if not self._failed:
+                self._gangs.form(order.group, order.avoid, ray_fit.nodes(self._ray.nodes()))
+        elif isinstance(order, ray_words.Disband):
+            if not self._failed:
+                self._gangs.disband(order.group)
         elif (known := self._known.get(order.place)) is not None:
             known.order, known.node = None, order.node
 
@@ -159,6 +175,7 @@ class Broker:
 
     def _connect(self) -> None:
         self._ray = connect(self._ordered.address, self._ordered.namespace, self._ordered.own_ip)
+        self._gangs = ray_gangs.RayGangs(self._ray, self._ordered.table)
 
     # -- what the host asks for -----------------------------------------------------------------------------------
 
@@ -169,14 +186,43 @@ class Broker:
             return
         living = ray_fit.nodes(self._ray.nodes())
         need = ray_fit.without_wish(order, ray_fit.need_of(order, self._ordered.table), living)
-        if reason := ray_fit.never(order.work, need, living):
+        where = wanted.where
+        if reason := self._gangs.refusal(where) or self._never(order, need, living, where.node):
             self._say(Refused(place, reason))
             return
-        avoid = ray_fit.avoidable(order.work, need, living, wanted.avoid)
-        options = {**ray_fit.options(need, avoid), "name": place, "lifetime": "detached", "get_if_exists": True}
-        actor = self._ray.remote(Attendant).options(max_restarts=0, **options).remote(wanted.assignment)
-        self._known[place] = Known(actor, wanted.mark, order, asked=time.monotonic())
-        self._watch(place, actor)
+        known = Known(None, wanted.mark, order, asked=time.monotonic(), where=where, avoid=wanted.avoid)
+        options = {**self._there(known, need, living), "name": place, "lifetime": "detached", "get_if_exists": True}
+        arguments = (wanted.assignment, self._gangs.works(where)) if where.group else (wanted.assignment,)
+        known.actor = self._ray.remote(Attendant).options(max_restarts=0, **options).remote(*arguments)
+        self._known[place] = known
+        self._watch(place, known.actor)
+
+    def _never(self, order: Any, need: ray_fit.Need, living: list[ray_fit.Node], node: str) -> str:
+        """Why it can never be, anywhere or on the one node that it is to be on."""
+        reason = ray_fit.never(order.work, need, [each for each in living if not node or each.id == node])
+        shared = (
+            f" It is to share the machine of works with colocation_group_id={order.near!r}." if reason and node else ""
+        )
+        return reason + shared
+
+    def _there(self, known: Known, need: ray_fit.Need, living: list[ray_fit.Node]) -> dict[str, Any]:
+        """What it needs, and where: in its gang's bundle, on one node, or on none of those to be avoided."""
+        where, order = known.where, known.order
+        bundle = self._gangs.bundle(where, known.avoid) if where.group else None
+        if bundle is not None:
+            self._clear(order)
+            return {**ray_fit.options(msgspec.structs.replace(need, labels=()), ()), "scheduling_strategy": bundle}
+        known.beside = bool(where.group)
+        others = self._gangs.apart_from(where) if where.group else ()
+        avoid = ray_fit.avoidable(order.work, need, living, [*known.avoid, *others])
+        return ray_fit.options(need, avoid, where.node)
+
+    def _clear(self, order: Any) -> None:
+        """Its bundle may still have an actor of the same work in it whose minder has ended, and that nobody came for."""
+        for name in self._ray.util.list_named_actors():
+            if name.rpartition("@")[0] == order.work and name != order.place:
+                with contextlib.suppress(ValueError):
+                    self._ray.kill(self._ray.get_actor(name))
 
     def _watch(self, place: str, actor: Any) -> None:
         actor.wait.remote().future().add_done_callback(lambda done: self._todo.put(lambda: self._ended(place, done)))
@@ -238,8 +284,15 @@ class Broker:
         free, living = state.available_resources_per_node(), ray_fit.nodes(self._ray.nodes())
         for place, known in self._known.items():
             if known.order is not None and time.monotonic() - known.asked > PATIENT:
+                if known.beside and self._gangs.bundle(known.where, known.avoid) is not None:
+                    self._ray.kill(known.actor)  # its bundle has moved to where it can be: it is launched again
+                    continue
                 need = ray_fit.need_of(known.order, self._ordered.table)
-                self._say(Waits(place, ray_fit.waiting(known.order.work, need, living, free)))
+                nodes = [each for each in living if not known.where.node or each.id == known.where.node]
+                reason = self._gangs.waits(known.where, living, free) or ray_fit.waiting(
+                    known.order.work, need, nodes, free
+                )
+                self._say(Waits(place, reason))
 
 
 def connect(address: str, namespace: str, own_ip: str) -> Any:

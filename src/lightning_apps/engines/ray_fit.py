@@ -7,12 +7,14 @@ wait says for what.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ..base.errors import UsageError
+from ..model.gang import Gang
 from ..model.quantities import shown_size
 from ..ports import Placement
 
@@ -49,8 +51,8 @@ class Node(msgspec.Struct, frozen=True):
     labels: Mapping[str, str]
 
 
-def options(need: Need, avoid: Sequence[str]) -> dict[str, Any]:
-    """As Ray's actors take them; CPUs are always named, since Ray gives one for life where only others are."""
+def options(need: Need, avoid: Sequence[str], node: str = "") -> dict[str, Any]:
+    """As Ray's actors take them, on this node if one is named; CPUs are always, since Ray gives one for life where only others are."""
     given: dict[str, Any] = {"num_cpus": need.cpus}
     if need.gpus:
         given["num_gpus"] = need.gpus
@@ -58,12 +60,19 @@ def options(need: Need, avoid: Sequence[str]) -> dict[str, Any]:
         given["memory"] = need.memory
     if need.custom:
         given["resources"] = dict(need.custom)
-    labels = dict(need.labels)
-    if avoid:
-        labels["ray.io/node-id"] = f"!in({','.join(avoid)})"
-    if labels:
+    if labels := selector(need, avoid, node):
         given["label_selector"] = labels
     return given
+
+
+def selector(need: Need, avoid: Sequence[str], node: str = "") -> dict[str, str]:
+    """The labels that a node has to have."""
+    labels = dict(need.labels)
+    if node:
+        labels["ray.io/node-id"] = node
+    elif avoid:
+        labels["ray.io/node-id"] = f"!in({','.join(avoid)})"
+    return labels
 
 
 def nodes(listed: Iterable[Mapping[str, Any]]) -> list[Node]:
@@ -140,6 +149,99 @@ def never(work: str, need: Need, living: Sequence[Node]) -> str:
     most = max(_totals(fitting, name))
     has = f"no node has more than {_shown(name, most)}" if most else "no node has any"
     return f"{work} asks for {_shown(name, amount)}; {has} ({_count(living)})."
+
+
+def never_together(gang: Gang, works: Sequence[str], needs: Sequence[Need], living: Sequence[Node]) -> str:
+    """Why these can never be placed together, or "" where they can, or that cannot be told."""
+    for work, need in zip(works, needs, strict=True):
+        if reason := never(work, need, living):
+            return reason
+    who, all_of_it = f"Gang {gang.name!r}", together(needs)
+    if gang.strategy == "strict_spread":
+        if (apart := _apart(needs, living)) >= gang.size:
+            return ""
+        fitting = (
+            f"{apart} of the cluster's {_count(living)}" if apart < len(living) else f"the cluster has {_count(living)}"
+        )
+        return (
+            f"{who} asks for a node for each of its {gang.size} works (strict_spread); "
+            f"{f'only {fitting} can be theirs' if apart < len(living) else fitting}."
+        )
+    if gang.strategy == "strict_pack":
+        return (
+            ""
+            if not never("", all_of_it, living)
+            else f"{who} asks for {_all(all_of_it)} on one node (strict_pack); no node has that."
+        )
+    for name, amount in all_of_it.amounts.items():
+        total = sum(node.total.get(name, 0.0) for node in living)
+        if total < amount:
+            return f"{who} asks for {_shown(name, amount)} in all; the cluster has {_bare(name, total)} ({_count(living)})."
+    if len(set(needs)) == 1 and (room := _room(needs[0], living, {})) < gang.size:
+        return f"{who} asks for {_all(needs[0])} for each of its {gang.size} works; the cluster's {_count(living)} have room for {room}."
+    return ""
+
+
+def together(needs: Sequence[Need]) -> Need:
+    """All of it on one node."""
+    custom: dict[str, float] = {}
+    for need in needs:
+        for name, amount in need.custom:
+            custom[name] = custom.get(name, 0.0) + amount
+    return Need(
+        sum(need.cpus for need in needs), sum(need.gpus for need in needs), sum(need.memory for need in needs),
+        tuple(sorted(custom.items())), tuple(sorted({label for need in needs for label in need.labels})),
+    )  # fmt: skip
+
+
+def waiting_together(
+    gang: Gang, needs: Sequence[Need], living: Sequence[Node], free: Mapping[str, Mapping[str, float]]
+) -> str:
+    """What a gang waits for."""
+    now = [msgspec.structs.replace(node, total=free.get(node.id, {})) for node in living]
+    if gang.strategy == "strict_pack":
+        return waiting(f"gang {gang.name!r}", together(needs), living, free)
+    room = (
+        _apart(needs, now)
+        if gang.strategy == "strict_spread"
+        else min(gang.size, _room(max(needs, key=_size), living, free))
+    )
+    where, each = "a node each" if gang.strategy == "strict_spread" else "room", _all(needs[0]) or "anything"
+    return f"gang {gang.name!r} waits for {where} for all of its {gang.size} works, {each} for each: {room} would find it now"
+
+
+def _size(need: Need) -> tuple[float, float, float]:
+    return (need.gpus, need.cpus, need.memory)
+
+
+def _room(need: Need, living: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> int:
+    """How many of this the nodes can take, as they are, or with what is free now."""
+    found = 0.0
+    for node in living:
+        has = free.get(node.id, {}) if free else node.total
+        if _labelled(node, need):
+            found += min(
+                (math.floor(has.get(name, 0.0) / amount + 1e-9) for name, amount in need.amounts.items()),
+                default=math.inf,
+            )
+    return int(min(found, 1 << 30))
+
+
+def _apart(needs: Sequence[Need], living: Sequence[Node]) -> int:
+    """How many of these can have a node of their own: a largest matching, found along augmenting paths."""
+    owner: dict[str, int] = {}
+
+    def settle(number: int, seen: set[str]) -> bool:
+        for node in living:
+            if node.id in seen or never("", needs[number], [node]):
+                continue
+            seen.add(node.id)
+            if node.id not in owner or settle(owner[node.id], seen):
+                owner[node.id] = number
+                return True
+        return False
+
+    return sum(settle(number, set()) for number in range(len(needs)))
 
 
 def avoidable(work: str, need: Need, living: Sequence[Node], avoid: Sequence[str]) -> Sequence[str]:

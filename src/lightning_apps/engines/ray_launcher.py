@@ -23,6 +23,7 @@ from ..base.settings import Settings, environ
 from ..ports import Placement
 from . import process_tree, ray_fit, ray_words
 from .desk_at import DeskAt
+from .gangs import Group, Where
 from .local import LocalEngine
 from .minding.minder import Assignment, encode_assignment
 from .ray_broker import Ordered
@@ -112,9 +113,21 @@ class RayLauncher:
 
     # -- what the engine asks for ---------------------------------------------------------------------------------
 
-    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str]) -> None:
+    def form(self, group: Group, avoid: frozenset[str]) -> None:
+        """Have a placement group for it."""
+        self._tell(ray_words.Form(group, tuple(sorted(avoid))), keep=True)
+
+    def disband(self, group: str) -> None:
+        """Remove its placement group."""
+        with self._lock:
+            self._orders = [
+                each for each in self._orders if not (isinstance(each, ray_words.Form) and each.group.id == group)
+            ]
+        self._tell(ray_words.Disband(group))
+
+    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str], where: Where) -> None:
         """Start an actor for it."""
-        words = ray_words.Launch(order, encode_assignment(assignment), assignment.mark, tuple(sorted(avoid)))
+        words = ray_words.Launch(order, encode_assignment(assignment), assignment.mark, tuple(sorted(avoid)), where)
         self._tell(words, keep=True)
 
     def kill(self, place: str) -> None:
@@ -168,6 +181,8 @@ def make(
 
 
 def _place_of(order: ray_words.ToBroker) -> str:
+    if isinstance(order, (ray_words.Form, ray_words.Disband)):
+        return ""
     return order.order.place if isinstance(order, ray_words.Launch) else order.place
 
 

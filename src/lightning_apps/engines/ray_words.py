@@ -1,6 +1,6 @@
 """What the host and its broker with Ray say to each other, over the broker's standard streams.
 
-host → broker    Launch, Kill, Find, Began
+host → broker    Launch, Kill, Find, Began, Form, Disband
 broker → host    Waits, Refused, NeverBegan, Over, Trouble
 """
 
@@ -11,15 +11,17 @@ from typing import BinaryIO, Union
 import msgspec
 
 from ..ports import Placement
+from .gangs import Group, Where
 
 
 class Launch(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Start an actor for this placement, on none of these nodes; `assignment` is for its minder, `mark` for its processes."""
+    """Start an actor for this placement, there, on none of these nodes; `assignment` is for its minder, `mark` for its processes."""
 
     order: Placement
     assignment: bytes
     mark: str
     avoid: tuple[str, ...]
+    where: Where = Where()
 
 
 class Kill(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -41,6 +43,19 @@ class Began(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
     place: str
     node: str
+
+
+class Form(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """Have room for all of this gang, on none of these nodes, if there is none for it yet."""
+
+    group: Group
+    avoid: tuple[str, ...]
+
+
+class Disband(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """Nobody of that gang is left."""
+
+    group: str
 
 
 class Waits(msgspec.Struct, frozen=True, array_like=True, tag=11):
@@ -78,7 +93,7 @@ class Trouble(msgspec.Struct, frozen=True, array_like=True, tag=15):
     message: str
 
 
-ToBroker = Union[Launch, Kill, Find, Began]
+ToBroker = Union[Launch, Kill, Find, Began, Form, Disband]
 FromBroker = Union[Waits, Refused, NeverBegan, Over, Trouble]
 
 _ENCODER = msgspec.msgpack.Encoder()

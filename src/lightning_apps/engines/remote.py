@@ -17,13 +17,15 @@ from typing import Protocol
 import msgspec
 
 from .. import __version__
-from ..base.errors import EngineError, LightningError, UsageError
+from ..base.errors import EngineError, UsageError
 from ..base.log import Log
 from ..base.messages import EngineClosed, Event, Exited, Refused, Silent, Started, Waiting
 from ..base.settings import Settings
 from ..ports import Observed, Placement, Report, Survey, Watch
 from . import process_tree
 from .desk_at import DeskAt
+from .gangs import Gangs, Group, Slot, Where
+from .kept_places import Kept, KeptPlaces
 from .local import LocalEngine
 from .minding import words
 from .minding.desk import Desk, now
@@ -53,7 +55,13 @@ class Launcher(Protocol):
             EngineError: that cannot be.
         """
 
-    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str]) -> None:
+    def form(self, group: Group, avoid: frozenset[str]) -> None:
+        """Have room for all of a gang, before any of it is launched there; idempotent on its id."""
+
+    def disband(self, group: str) -> None:
+        """Nobody of that gang is left: give its room back."""
+
+    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str], where: Where) -> None:
         """Start a minder on a machine that meets what `order` asks for and is none of `avoid`; idempotent on the place.
 
         Leads to `waits`, `refused`, and in the end to `over`."""
@@ -71,24 +79,11 @@ class Launcher(Protocol):
         """Let go of everything."""
 
 
-class Kept(msgspec.Struct):
-    """What is written down of a place, so that a later host knows it.
-
-    Attributes:
-        order: what was asked for.
-        admitted: a minder has come and was told to begin: from now on user code may run.
-        node: the machine it is on.
-    """
-
-    order: Placement
-    admitted: bool = False
-    node: str = ""
-
-
 class Place(msgspec.Struct):
     """A place of this host.
 
     Attributes:
+        launched: a minder was asked for.
         ending: its end was asked for.
         told: a person was told that it is silent.
         failures: launches that came to nothing.
@@ -96,6 +91,7 @@ class Place(msgspec.Struct):
 
     kept: Kept
     observed: Observed = Observed("pending")
+    launched: bool = False
     ending: bool = False
     told: bool = False
     failures: int = 0
@@ -128,8 +124,9 @@ class RemoteEngine:
         self._launcher, self._near, self._settings, self._log = launcher, near, settings, log
         self._at, self._secret = desk, secret
         self._desk = Desk(desk.context, self, self._parcel_file)
-        self._folder, self._parcels = os.path.join(folder, "places"), os.path.join(folder, "parcels")
+        self._kept, self._parcels = KeptPlaces(os.path.join(folder, "places")), os.path.join(folder, "parcels")
         self._places: dict[str, Place] = {}
+        self._gangs = Gangs()
         self._packed: dict[str, Parcel] = {}
         self._lock, self._packing = threading.RLock(), threading.Lock()
         self._report: Report = _nobody
@@ -143,7 +140,7 @@ class RemoteEngine:
 
     def open(self, report: Report, watch: Watch) -> None:
         """Listen for minders, connect to the cluster."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self._kept.open()
         self._report = report
         self._near.open(self._from_near, watch)
         try:
@@ -162,18 +159,24 @@ class RemoteEngine:
 
     def adopt(self, place: str, pid: int, began: str) -> bool:
         """Whether an earlier host's place may still live: if it was ever asked for, and nobody has seen its end."""
-        kept = self._recall(place)
+        kept = self._kept.recall(place)
         if kept is None:
             return False
         with self._lock:
-            self._places[place] = Place(kept, Observed("unknown"))
+            self._places[place] = Place(kept, Observed("unknown"), launched=kept.admitted)
         self._near.follow(kept.order)
         self._desk.soon(lambda: self._expect(kept))
-        if kept.admitted:
-            self._launcher.find(place, self.mark_of(place), kept.node)
-        else:
-            threading.Thread(target=self._pack_and_launch, args=(kept,), daemon=True).start()
+        self._desk.soon(lambda: self._take_up(kept))
         return True
+
+    def _take_up(self, kept: Kept) -> None:
+        group = self._kept.recall_group(kept.group) if kept.group else None
+        if group is not None and self._gangs.take_up(group, kept.number, kept.order.place):
+            self._launcher.form(group, self.silent_nodes())
+        if kept.admitted:
+            self._launcher.find(kept.order.place, self.mark_of(kept.order.place), kept.node)
+        else:
+            self._join(kept)
 
     def progressed(self) -> None:
         """For the keeper."""
@@ -189,10 +192,67 @@ class RemoteEngine:
                 return
             kept = Kept(order)
             self._places[order.place] = Place(kept)
-            self._keep(kept)
+            self._kept.keep(kept)
         self._near.follow(order)
         self._desk.soon(lambda: self._expect(kept))
+        self._desk.soon(lambda: self._join(kept))
+
+    # -- who is placed with whom, on the desk's thread ------------------------------------------------------------
+
+    def _join(self, kept: Kept) -> None:
+        """Alone, or with its gang as soon as all of it was asked for."""
+        if kept.order.place not in self._places:
+            return
+        joined = self._gangs.join(kept.order)
+        if isinstance(joined, Group):
+            self._form(joined)
+        elif isinstance(joined, Refused):
+            self._over(joined)
+        elif isinstance(joined, Waiting):
+            self._report(joined)
+        else:
+            self._begin(kept, joined if isinstance(joined, Slot) else None)
+
+    def _form(self, group: Group) -> None:
+        self._kept.keep_group(bare(group))
+        self._launcher.form(bare(group), self.silent_nodes())
+        for number, order in enumerate(group.orders):
+            self._begin(self._places[order.place].kept, Slot(group, number))
+
+    def _begin(self, kept: Kept, slot: Slot | None = None) -> None:
+        """Now, or as soon as it is known on which machine those are with which it shares one."""
+        found, near = self._places[kept.order.place], kept.order.near
+        if slot is not None and kept.group != slot.group.id:
+            kept.group, kept.number = slot.group.id, slot.number
+            self._kept.keep(kept)
+        if near and not self._node_of(near) and (first := self._on_its_way(near)):
+            self._report(
+                Waiting(kept.order.place, f"{kept.order.work} waits for {first}, whose machine it is to share")
+            )
+            return
+        found.launched = True
         threading.Thread(target=self._pack_and_launch, args=(kept,), daemon=True).start()
+
+    def _on_its_way(self, near: str) -> str:
+        """The work that will say on which machine its neighbours are."""
+        waiting = (found for found in self._places.values() if found.launched and not found.kept.admitted)
+        return next((found.kept.order.work for found in waiting if found.kept.order.near == near), "")
+
+    def _node_of(self, near: str) -> str:
+        """The machine of those with this text, if any of them is heard."""
+        if not near:
+            return ""
+        silent, places = self.silent_nodes(), [found.kept for found in list(self._places.values())]
+        nodes = (kept.node for kept in places if kept.order.near == near and kept.admitted)
+        return next((node for node in nodes if node and node not in silent), "")
+
+    def _call_neighbours(self, near: str) -> None:
+        """They may know now on which machine they are to be."""
+        for found in list(self._places.values()) if near else ():
+            if found.kept.order.near == near and not found.launched and not found.ending:
+                self._begin(found.kept)
+
+    # -- launching ------------------------------------------------------------------------------------------------
 
     def _pack_and_launch(self, kept: Kept) -> None:
         try:
@@ -214,7 +274,8 @@ class RemoteEngine:
             self._settings.remote_orphan_limit,
             ENTRY,
         )
-        self._launcher.launch(order, assignment, self.silent_nodes())
+        where = Where(kept.group, kept.number, self._node_of(order.near))
+        self._launcher.launch(order, assignment, self.silent_nodes(), where)
 
     def stop(self, place: str, grace: float) -> None:
         """End a worker; leads to Exited when it is gone for certain."""
@@ -290,7 +351,7 @@ class RemoteEngine:
         if word.pid or word.ended:
             found.observed = Observed("running")
             self._report(Started(place, word.pid, word.began))
-            self._keep(kept)
+            self._kept.keep(kept)
             return None
         if found.ending:
             self._over(Exited(place))
@@ -298,7 +359,8 @@ class RemoteEngine:
         if kept.admitted:
             return None  # its worker is being started
         kept.admitted = True
-        self._keep(kept)
+        self._kept.keep(kept)
+        self._call_neighbours(kept.order.near)
         parcel = self._packed.get(_folder_of(kept.order)) if kept.order.app_file else None
         return words.Begin(
             self._distant(kept.order),
@@ -337,9 +399,10 @@ class RemoteEngine:
     # -- what the launcher says, on any thread --------------------------------------------------------------------
 
     def waits(self, place: str, reason: str) -> None:
-        """There is no room for it yet."""
+        """There is no room for it yet; works that have nothing to do give way, if they hold anything."""
         if place in self._places:
-            self._report(Waiting(place, reason))
+            others = [found.kept.order for name, found in list(self._places.items()) if name != place]
+            self._report(Waiting(place, reason, tuple(order.place for order in others if holds(order))))
 
     def refused(self, place: str, reason: str) -> None:
         """There will never be room for it, or the cluster does not want it."""
@@ -405,10 +468,14 @@ class RemoteEngine:
         if found is None:
             return
         self._desk.forget(event.place, "it has ended")
-        self._forget(event.place)
+        self._kept.forget(event.place)
         self._launcher.kill(event.place)
+        if (gone := self._gangs.leave(event.place)) is not None:
+            self._launcher.disband(gone.id)
+            self._kept.forget_group(gone.id)
         self._near.unfollow(found.kept.order)
         self._report(event)
+        self._call_neighbours(found.kept.order.near)
         self._maybe_closed()
 
     def _look(self) -> None:
@@ -485,27 +552,24 @@ class RemoteEngine:
     def _parcel_file(self, digest: str) -> str:
         return os.path.join(self._parcels, f"{digest}.zip")
 
-    def _path(self, place: str) -> str:
-        return os.path.join(self._folder, place.replace(os.sep, "_"))
 
-    def _keep(self, kept: Kept) -> None:
-        path = self._path(kept.order.place)
-        with open(f"{path}.new", "wb", opener=_private) as file:
-            file.write(msgspec.msgpack.encode(kept))
-        os.replace(f"{path}.new", path)
+def holds(order: Placement) -> bool:
+    """Whether it keeps others from something as long as it is there."""
+    return bool(
+        order.cpus or order.memory or order.devices or order.resources or order.compute not in ("", "default", "cpu")
+    )
 
-    def _recall(self, place: str) -> Kept | None:
-        try:
-            with open(self._path(place), "rb") as file:
-                return msgspec.msgpack.decode(file.read(), type=Kept)
-        except (OSError, LightningError, msgspec.DecodeError):
-            return None
 
-    def _forget(self, place: str) -> None:
-        try:
-            os.unlink(self._path(place))
-        except FileNotFoundError:
-            """It was never written."""
+def bare(group: Group) -> Group:
+    """What a gang asks for, without what its works are made of and what nobody else need know."""
+    kept = ("gang", "near", "cpus", "memory", "devices", "wish_devices", "compute", "resources")
+    orders = [
+        Placement(
+            place=order.place, work=order.work, address="", token="", **{name: getattr(order, name) for name in kept}
+        )
+        for order in group.orders
+    ]
+    return msgspec.structs.replace(group, orders=orders, living=dict(group.living))
 
 
 def _folder_of(order: Placement) -> str:
@@ -513,10 +577,6 @@ def _folder_of(order: Placement) -> str:
     file = os.path.abspath(os.path.join(order.cwd, order.app_file))
     inside = file.startswith(os.path.join(order.cwd, ""))
     return order.cwd if inside and order.cwd not in ("/", os.path.expanduser("~")) else os.path.dirname(file)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _nobody(event: Event) -> None:
