@@ -91,12 +91,15 @@ THREE = [Node(name, name, {"CPU": 3.0}, {}) for name in "abc"]
     ("gang", "need", "said"),
     [
         (Gang("g", 3, "strict_spread"), Need(cpus=2.0), ""),
-        (Gang("g", 4, "strict_spread"), Need(cpus=1.0), "Gang 'g' asks for a node for each of its 4 works (strict_spread); the cluster has 3 nodes."),
+        (Gang("g", 4, "strict_spread"), Need(cpus=1.0),
+         "Gang 'g' asks for a node for each of its 4 works (strict_spread); the cluster has 3 nodes."),
         (Gang("g", 3, "strict_pack"), Need(cpus=1.0), ""),
-        (Gang("g", 4, "strict_pack"), Need(cpus=1.0), "Gang 'g' asks for 4 CPUs on one node (strict_pack); no node has that."),
+        (Gang("g", 4, "strict_pack"), Need(cpus=1.0),
+         "Gang 'g' asks for 4 CPUs on one node (strict_pack); no node has that."),
         (Gang("g", 9, "pack"), Need(cpus=1.0), ""),
         (Gang("g", 10, "spread"), Need(cpus=1.0), "Gang 'g' asks for 10 CPUs in all; the cluster has 9 (3 nodes)."),
-        (Gang("g", 4, "pack"), Need(cpus=2.0), "Gang 'g' asks for 2 CPUs for each of its 4 works; the cluster's 3 nodes have room for 3."),
+        (Gang("g", 4, "pack"), Need(cpus=2.0),
+         "Gang 'g' asks for 2 CPUs for each of its 4 works; the cluster's 3 nodes have room for 3."),
         (Gang("g", 2, "pack"), Need(cpus=4.0), "w0 asks for 4 CPUs; no node has more than 3 CPUs (3 nodes)."),
         (Gang("g", 5, "spread"), Need(), ""),
     ],
@@ -121,6 +124,9 @@ def test_a_gang_that_waits_says_how_many_would_find_room():
     def said(strategy):
         return ray_fit.waiting_together(Gang("g", 3, strategy), [Need(cpus=1.0)] * 3, THREE, free)
 
-    assert said("strict_spread") == "gang 'g' waits for a node each for all of its 3 works, 1 CPU for each: 2 would find it now"
+    assert (
+        said("strict_spread")
+        == "gang 'g' waits for a node each for all of its 3 works, 1 CPU for each: 2 would find it now"
+    )
     assert said("pack") == "gang 'g' waits for room for all of its 3 works, 1 CPU for each: 3 would find it now"
     assert said("strict_pack") == "gang 'g' waits for a node of the cluster to start it"
