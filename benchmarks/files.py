@@ -18,11 +18,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from lightning_apps.base import fingerprint
 from lightning_apps.base.registry import registry
 from lightning_apps.base.rich import dumps
 from lightning_apps.core.keys import call_key
 from lightning_apps.storage import trees
-from lightning_apps.storage.exchange import Exchange
+from lightning_apps.storage.exchange import Exchange, Tls, own_tls
 from lightning_apps.storage.fetching import Fetcher
 from lightning_apps.storage.hashing import name_of
 from lightning_apps.storage.shelf_of_values import ValueShelf
@@ -128,63 +129,80 @@ def network(folder: Path, size: int, repeat: int) -> None:
     commands += [f"ip -n {name} link set veth up" for name in names]
     random_file(folder / "file", size)
     content, _ = Store(str(folder / "there")).put_file(str(folder / "file"))
-    me, ours, raw = [sys.executable, os.path.abspath(__file__)], [], []
+    found: dict[str, list[float]] = {role: [] for role in ("raw", "raw-tls", "ours", "ours-tls")}
     try:
         for command in commands:
             subprocess.run(command.split(), check=True)
         for _ in range(repeat):
-            shutil.rmtree(folder / "here", ignore_errors=True)
-            for role, found in (("raw", raw), ("ours", ours)):
+            for role, times in found.items():
+                shutil.rmtree(folder / "here", ignore_errors=True)
                 os.sync()
-                serve = subprocess.Popen(
-                    ["ip", "netns", "exec", names[0], *me, "--role", f"{role}-serve", "--folder", str(folder)],
-                    stdout=subprocess.PIPE,
-                )
-                assert serve.stdout is not None
-                serve.stdout.readline()
-                fetch = [*me, "--role", f"{role}-fetch", "--folder", str(folder), "--size", str(size >> 20), content]
-                told = subprocess.run(
-                    ["ip", "netns", "exec", names[1], *fetch], check=True, capture_output=True, text=True
-                )
-                found.append(float(told.stdout))
-                serve.kill()
-                serve.wait()
+                times.append(one_transfer(folder, role, names, content))
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "del", name], check=False)
-    row(
-        f"{size >> 20} MiB between namespaces to disk and checked, against a raw socket into nothing", ours, raw, "1.25"
+    what = f"{size >> 20} MiB between namespaces to disk and checked, "
+    row(f"{what}encrypted, against a raw socket into nothing", found["ours-tls"], found["raw"], "1.25")
+    row(f"{what}encrypted, against a socket of `ssl` into nothing", found["ours-tls"], found["raw-tls"], "")
+    row(f"{what}not encrypted, against a raw socket into nothing", found["ours"], found["raw"], "1.25")
+
+
+def one_transfer(folder: Path, role: str, names: list[str], content: str) -> float:
+    me = [sys.executable, os.path.abspath(__file__), "--folder", str(folder)]
+    serve = subprocess.Popen(
+        ["ip", "netns", "exec", names[0], *me, "--role", f"{role}-serve"], stdout=subprocess.PIPE, text=True
     )
+    assert serve.stdout is not None
+    address = serve.stdout.readline().strip()
+    fetch = ["ip", "netns", "exec", names[1], *me, "--role", f"{role}-fetch", address, content]
+    told = subprocess.run(fetch, check=True, capture_output=True, text=True)
+    serve.kill()
+    serve.wait()
+    return float(told.stdout)
 
 
-def raw_serve(folder: Path) -> None:
+def raw_serve(folder: Path, tls: Tls | None) -> None:
     with socket.create_server(("10.78.0.1", 5000)) as server, (folder / "file").open("rb") as file:
-        print("ready", flush=True)
+        print("10.78.0.1:5000", flush=True)
         sock, _ = server.accept()
+        if tls is not None:
+            sock = tls.context.wrap_socket(sock, server_side=True)
         sock.sendfile(file)
         sock.close()
 
 
-def raw_fetch(size: int) -> float:
+def raw_fetch(tls: bool) -> float:
     buffer = bytearray(1 << 20)
 
     def read() -> None:
-        with socket.create_connection(("10.78.0.1", 5000)) as sock:
+        with socket.create_connection(("10.78.0.1", 5000)) as plain:
+            sock = fingerprint.calling().wrap_socket(plain) if tls else plain
             while sock.recv_into(buffer):
                 """Into nothing."""
 
     return seconds(read)
 
 
-def ours_serve(folder: Path) -> None:
-    Exchange(Store(str(folder / "there")), TOKEN, host="10.78.0.1", port=5001)
-    print("ready", flush=True)
+def ours_serve(folder: Path, tls: Tls | None) -> None:
+    print(Exchange(Store(str(folder / "there")), TOKEN, host="10.78.0.1", port=5001, tls=tls).address, flush=True)
     time.sleep(600)
 
 
-def ours_fetch(folder: Path, content: str) -> float:
+def ours_fetch(folder: Path, address: str, content: str) -> float:
     fetcher = Fetcher(Store(str(folder / "here")), TOKEN)
-    return seconds(lambda: fetcher.fetch(content, ["10.78.0.1:5001"]))
+    return seconds(lambda: fetcher.fetch(content, [address]))
+
+
+def play(role: str, folder: Path, told: list[str]) -> None:
+    """One side of a transfer, in a namespace."""
+    tls = own_tls() if role.endswith("-tls-serve") else None
+    roles: dict[str, Callable[[], object]] = {
+        "raw-serve": lambda: raw_serve(folder, tls),
+        "raw-fetch": lambda: print(raw_fetch("-tls" in role)),
+        "ours-serve": lambda: ours_serve(folder, tls),
+        "ours-fetch": lambda: print(ours_fetch(folder, *told)),
+    }
+    roles[role.replace("-tls", "")]()
 
 
 CASES = {"big": big, "small": small, "array": array, "network": network}
@@ -199,14 +217,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*")
     given = parser.parse_args()
     if given.role:
-        folder, size = Path(given.folder), given.size << 20
-        roles = {
-            "raw-serve": lambda: raw_serve(folder),
-            "raw-fetch": lambda: print(raw_fetch(size)),
-            "ours-serve": lambda: ours_serve(folder),
-            "ours-fetch": lambda: print(ours_fetch(folder, given.cases[0])),
-        }
-        roles[given.role]()
+        play(given.role, Path(given.folder), given.cases)
         return
     print("| | ours | other | ratio | to reach |\n|---|---|---|---|---|")
     for name in given.cases or CASES:

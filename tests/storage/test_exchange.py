@@ -64,21 +64,6 @@ def test_what_is_there_comes_here(serve: Any, there: Store, here: Store, size: i
     assert os.listdir(Path(here.folder) / "incoming") == []
 
 
-def test_where_the_kernel_cannot_move_bytes_by_itself_they_come_all_the_same(
-    serve: Any, there: Store, tmp_path: Path
-) -> None:
-    data = os.urandom(100_000)
-    name, caller = there.put(data), Caller(serve().address, TOKEN)
-    for end in caller._pipe or ():
-        os.close(end)
-    caller._pipe = None  # as on an encrypted connection
-
-    with (tmp_path / "out").open("w+b") as file:
-        assert caller.read_to(name, 10, 200_000, file.fileno()) == len(data) - 10
-        assert file.read() == b"\0" * 10 + data[10:]
-    caller.close()
-
-
 def test_what_nobody_has_is_not_fetched_and_who_does_not_answer_is_named(serve: Any, here: Store, there: Store) -> None:
     name = Store(here.folder + "-other").put(b"x")
     address = serve().address

@@ -21,7 +21,9 @@ from .hashing import Digest
 FICLONE = 0x40049409
 SMALL = 1 << 20  # bytes up to which a file is read at once
 CHUNK = 4 << 20
-PORTION = 1 << 20  # bytes that are read, hashed and written in one go: what fits a core's cache
+PORTION = (
+    1 << 19
+)  # bytes that are read, hashed and written in one go: a core's cache has them, and the kernel pages for them
 PORTIONS = 4  # of them under way
 NO_CLONE = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
@@ -226,6 +228,13 @@ def write_all(target: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(target, view) :]
+
+
+def write_at(target: int, data: memoryview, at: int) -> None:
+    """All of it, at a place in a file."""
+    while data:
+        count = os.pwrite(target, data, at)
+        data, at = data[count:], at + count
 
 
 def read_into(source: int, view: memoryview, at: int) -> None:

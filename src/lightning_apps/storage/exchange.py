@@ -1,7 +1,6 @@
 """Hands content to whoever knows the run's token and asks for it by its hash, and keeps the table of names for works on other machines.
 
-A server of threads, one a connection; bytes go from the disk to the socket without passing through this process's memory where
-the connection is not encrypted.  Both sides show that they know the token (HMAC-SHA256, RFC 2104, over two numbers used once)
+A server of threads, one a connection.  Both sides show that they know the token (HMAC-SHA256, RFC 2104, over two numbers used once)
 before anything is said; what is asked for is known by its hash, so a wrong answer is noticed.  Between machines each exchange has a
 key of its own, and its address names the certificate to look for ("host:port#fingerprint").  Knows nothing of works.
 """
@@ -9,11 +8,9 @@ key of its own, and its address names the certificate to look for ("host:port#fi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hmac
 import os
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,69 +27,25 @@ from ..base.errors import (
     StorageError,
     Unreachable,
 )
+from .copying import PORTION, write_at
 from .names import Entry, Names
 from .store import Store
+from .streams import Encrypted, Stream, exactly, receive, send
 
 if TYPE_CHECKING:
     import ssl
 
-HEAD = struct.Struct(">I")
-LIMIT = 1 << 24  # bytes of a question or answer that is not content
 PATIENCE = 30.0  # seconds for whoever is on the other side to go on
 CALLERS = 512  # at once
 NONCE = 16
-PIPE = 1 << 20  # bytes that the kernel holds between socket and file
-F_SETPIPE_SZ = 1031
-splice: Any = getattr(os, "splice", None)
-
 ANSWERS: dict[str, type[StorageError]] = {
     kind.__name__: kind for kind in (AlreadyThere, ContentDamaged, NotFound, OutsideFolder, Unreachable)
 }
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
 
 
 def seal(token: bytes, side: bytes, *nonces: bytes) -> bytes:
     """Shows that this side knows the token, in this conversation."""
     return hmac.digest(token, side + b"".join(nonces), "sha256")
-
-
-def send(sock: socket.socket, value: Any) -> None:
-    """One question or answer."""
-    data = _encode(value)
-    sock.sendall(HEAD.pack(len(data)) + data)
-
-
-def receive(sock: socket.socket) -> Any:
-    """One question or answer.
-
-    Raises:
-        ProtocolError: the other side hung up, or said something impossible.
-    """
-    (size,) = HEAD.unpack(exactly(sock, HEAD.size))
-    if size > LIMIT:
-        raise ProtocolError(f"A message of {size} bytes is more than the {LIMIT} that are taken.")
-    try:
-        return _decode(exactly(sock, size))
-    except msgspec.DecodeError as error:
-        raise ProtocolError(f"Something that is no message came in: {error}.") from None
-
-
-def exactly(sock: socket.socket, size: int) -> bytes:
-    """So many bytes.
-
-    Raises:
-        ProtocolError: the other side hung up before.
-    """
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        count = sock.recv_into(view)
-        if not count:
-            raise ProtocolError("The other side hung up.")
-        view = view[count:]
-    return bytes(data)
 
 
 class Tls(NamedTuple):
@@ -176,40 +129,37 @@ class Exchange:
             threading.Thread(target=self._serve, args=(sock,), name="exchange", daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        plain = sock
         try:
-            sock.settimeout(PATIENCE)
-            if self._tls is not None:
-                sock = self._tls.context.wrap_socket(sock, server_side=True)
-            if self._knows_us(sock):
+            stream = _stream(sock, PATIENCE, self._tls.context if self._tls else None, server=True)
+            if self._knows_us(stream):
                 while True:
-                    self._answer(sock, receive(sock))
+                    self._answer(stream, receive(stream))
         except (OSError, ProtocolError):
             """It hung up, or is not worth an answer."""
         finally:
             with self._lock:
-                self._callers.discard(plain)
+                self._callers.discard(sock)
             sock.close()
 
-    def _knows_us(self, sock: socket.socket) -> bool:
+    def _knows_us(self, stream: Stream) -> bool:
         """Whether the caller knows the token; it has learned that we do as well, then."""
         ours = os.urandom(NONCE)
-        sock.sendall(ours)
-        theirs = exactly(sock, NONCE)
-        if not hmac.compare_digest(exactly(sock, 32), seal(self._token, b"ask", ours, theirs)):
+        stream.send(ours)
+        theirs = exactly(stream, NONCE)
+        if not hmac.compare_digest(exactly(stream, 32), seal(self._token, b"ask", ours, theirs)):
             return False
-        sock.sendall(seal(self._token, b"answer", theirs, ours))
+        stream.send(seal(self._token, b"answer", theirs, ours))
         return True
 
-    def _answer(self, sock: socket.socket, question: Any) -> None:
+    def _answer(self, stream: Stream, question: Any) -> None:
         try:
             kind, *rest = question
             if kind == "read":
-                self._send_content(sock, *rest)
+                self._send_content(stream, *rest)
             else:
-                send(sock, ["ok", self._told(kind, rest)])
+                send(stream, ["ok", self._told(kind, rest)])
         except (StorageError, ValueError, TypeError, LookupError, msgspec.ValidationError) as error:
-            send(sock, ["error", str(error), type(error).__name__])
+            send(stream, ["error", str(error), type(error).__name__])
 
     def _told(self, kind: str, rest: list[Any]) -> Any:
         if kind == "size":
@@ -244,12 +194,12 @@ class Exchange:
         path = self._store.path(name)
         return path if os.path.exists(path) else self._offers(name) or path
 
-    def _send_content(self, sock: socket.socket, name: str, start: int, size: int) -> None:
+    def _send_content(self, stream: Stream, name: str, start: int, size: int) -> None:
         with open(self._path(name), "rb") as file:
             size = max(0, min(size, os.fstat(file.fileno()).st_size - start))
-            send(sock, ["ok", size])
+            send(stream, ["ok", size])
             if size:
-                sock.sendfile(file, start, size)
+                stream.send_file(file.fileno(), start, size)
                 self._sent(size)
 
     def close(self) -> None:
@@ -279,26 +229,17 @@ class Caller:
     def __init__(self, address: str, token: bytes, timeout: float = PATIENCE) -> None:
         where, _, wanted = address.partition("#")
         host, _, port = where.rpartition(":")
-        self._sock = socket.create_connection((host, int(port)), timeout)
+        sock = socket.create_connection((host, int(port)), timeout)
         try:
-            if wanted:
-                self._sock = fingerprint.calling().wrap_socket(self._sock)
-                fingerprint.check(self._sock, wanted)
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            theirs, ours = exactly(self._sock, NONCE), os.urandom(NONCE)
-            self._sock.sendall(ours + seal(token, b"ask", theirs, ours))
-            if not hmac.compare_digest(exactly(self._sock, 32), seal(token, b"answer", ours, theirs)):
+            self._stream = _stream(sock, timeout, fingerprint.calling() if wanted else None, server=False)
+            if isinstance(self._stream, Encrypted):
+                fingerprint.check(self._stream.tls, wanted)
+            theirs, ours = exactly(self._stream, NONCE), os.urandom(NONCE)
+            self._stream.send(ours + seal(token, b"ask", theirs, ours))
+            if not hmac.compare_digest(exactly(self._stream, 32), seal(token, b"answer", ours, theirs)):
                 raise ProtocolError(f"Whoever answers at {where} does not know the token of this run.")
-            self._pipe = None if wanted or not hasattr(os, "splice") else os.pipe()
-            if self._pipe is not None:  # the kernel waits for us: a socket with Python's timeout does not block
-                self._sock.settimeout(None)
-                patience = struct.pack("ll", int(timeout), 0)
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
-                with contextlib.suppress(OSError):  # more than a user may have
-                    fcntl.fcntl(self._pipe[1], F_SETPIPE_SZ, PIPE)
         except BaseException:
-            self._sock.close()
+            sock.close()
             raise
 
     def ask(self, *question: Any) -> Any:
@@ -307,48 +248,25 @@ class Caller:
         Raises:
             StorageError: it could not do what was asked; of the kind that it was there.
         """
-        send(self._sock, question)
-        state, value, *kind = receive(self._sock)
+        send(self._stream, question)
+        state, value, *kind = receive(self._stream)
         if state != "ok":
             raise ANSWERS.get("".join(kind), StorageError)(str(value))
         return value
 
-    def read_to(self, name: str, start: int, size: int, target: int) -> int:
-        """Have content from a place in it in the same place of a file; how many bytes came."""
-        if self._pipe is None:
-            buffer = memoryview(bytearray(size))
-            came = self.read_into(name, start, buffer)
-            rest, at = buffer[:came], start
-            while rest:
-                count = os.pwrite(target, rest, at)
-                rest, at = rest[count:], at + count
-            return came
-        left = came = int(self.ask("read", name, start, size))
-        take, give = self._pipe
-        while left:
-            inside = splice(self._sock.fileno(), give, min(left, PIPE))
-            if not inside:
-                raise ProtocolError("The other side hung up.")
-            left -= inside
-            while inside:
-                moved = splice(take, target, inside, offset_dst=start)
-                inside, start = inside - moved, start + moved
-        return came
-
-    def read_into(self, name: str, start: int, view: memoryview) -> int:
-        """Fill a buffer with content from a place in it; how many bytes came."""
-        size: int = self.ask("read", name, start, len(view))
-        rest = view[:size]
-        while rest:
-            count = self._sock.recv_into(rest)
-            if not count:
-                raise ProtocolError("The other side hung up.")
-            rest = rest[count:]
+    def read_to(self, name: str, start: int, view: memoryview, target: int) -> int:
+        """Have content from a place in it in memory, and in the same place of a file; how many bytes came."""
+        size = int(self.ask("read", name, start, len(view)))
+        for at in range(0, size, PORTION):
+            part = view[at : min(size, at + PORTION)]
+            self._stream.fill(part)
+            write_at(target, part, start + at)
         return size
 
     def close(self) -> None:
         """Hang up."""
-        self._sock.close()
-        for end in self._pipe or ():
-            os.close(end)
-        self._pipe = None
+        self._stream.close()
+
+
+def _stream(sock: socket.socket, patience: float, context: ssl.SSLContext | None, *, server: bool) -> Stream:
+    return Stream(sock, patience) if context is None else Encrypted(sock, patience, context, server=server)

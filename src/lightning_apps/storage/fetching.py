@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import threading
 import time
@@ -18,8 +19,9 @@ from .exchange import Caller
 from .hashing import Digest
 from .store import Store
 
-PIECE = 4 << 20
-CONNECTIONS = 4
+PIECE = 2 << 20
+CONNECTIONS = 3  # more only take the interpreter from each other
+KEPT = 8  # pieces that have come, in memory until they are hashed: of others the file is read again
 TRIES = 5  # of a connection that breaks, in a row and without a piece in between
 PAUSE = 0.1  # seconds before the second try; doubled each time
 
@@ -34,6 +36,8 @@ class Partial:
         self.lock = threading.Lock()
         self.arrived = threading.Condition(self.lock)
         self.have: set[int] = set()
+        self._kept: dict[int, memoryview] = {}
+        self._buffers: list[memoryview] = []
         self.given_up = False
 
     @contextlib.contextmanager
@@ -60,11 +64,25 @@ class Partial:
         """How many it has in all."""
         return -(-self.size // PIECE)
 
-    def note(self, piece: int) -> None:
-        """Its bytes are here."""
+    def buffer(self, piece: int) -> memoryview:
+        """Memory for a piece, which `note` takes back."""
+        with self.lock:
+            buffer = self._buffers.pop() if self._buffers else memoryview(mmap.mmap(-1, PIECE))
+        return buffer[: self.length(piece)]
+
+    def length(self, piece: int) -> int:
+        """Bytes of a piece; the last may be shorter."""
+        return min(PIECE, self.size - piece * PIECE)
+
+    def note(self, piece: int, content: memoryview) -> None:
+        """Its bytes are in the file; and for a while in memory, for whoever hashes them."""
         with self.lock:
             os.write(self._done, piece.to_bytes(4, "big"))
             self.have.add(piece)
+            if len(self._kept) < KEPT:
+                self._kept[piece] = content
+            else:
+                self._give_back(content)
             self.arrived.notify_all()
 
     def give_up(self) -> None:
@@ -73,18 +91,26 @@ class Partial:
             self.given_up = True
             self.arrived.notify_all()
 
-    def name(self, like: str) -> str:
-        """The name of all of it, hashed piece by piece right behind those that come; "" if some do not."""
-        digest, buffer = Digest(like, threads=True), memoryview(bytearray(PIECE))
+    def hash_into(self, digest: Digest) -> None:
+        """Piece by piece right behind those that come, as far as they do."""
+        buffer = memoryview(mmap.mmap(-1, PIECE))
         for piece in range(self.pieces):
             with self.lock:
                 self.arrived.wait_for(lambda piece=piece: piece in self.have or self.given_up)  # type: ignore[misc]
                 if piece not in self.have:
-                    return ""
-            view = buffer[: min(PIECE, self.size - piece * PIECE)]
-            read_into(self.descriptor, view, piece * PIECE)
-            digest.update(view)
-        return digest.name
+                    return
+                kept = self._kept.pop(piece, None)
+            if kept is None:
+                view = buffer[: self.length(piece)]
+                read_into(self.descriptor, view, piece * PIECE)
+                digest.update(view)
+            else:
+                digest.update(kept)
+                with self.lock:
+                    self._give_back(kept)
+
+    def _give_back(self, content: memoryview) -> None:
+        self._buffers.append(memoryview(content.obj))
 
     def forget(self) -> None:
         """It is of no use."""
@@ -150,22 +176,16 @@ class Fetcher:
         """Whether it is here now, and is what its name says."""
         folder = os.path.join(self._store.folder, "incoming")
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        partial = Partial(os.path.join(folder, name), size)
+        digest, partial = Digest(name), Partial(os.path.join(folder, name), size)
         with partial.alone():
             if self._store.has(name):
                 partial.forget()
                 return True  # another process has brought it meanwhile
             missing = partial.missing()
-            progress(size - sum(min(PIECE, size - piece * PIECE) for piece in missing))
-            found: list[str] = []
-            behind = threading.Thread(target=lambda: found.append(partial.name(name)), name="hash", daemon=True)
-            behind.start()
-            try:
+            progress(size - sum(map(partial.length, missing)))
+            with _behind(partial, digest):
                 self._fill(name, partial, missing, addresses, progress)
-            finally:
-                partial.give_up()
-                behind.join()
-            right = found == [name]
+            right = digest.name == name
             if right:
                 os.fchmod(partial.descriptor, 0o400)
                 os.makedirs(os.path.dirname(self._store.path(name)), mode=0o700, exist_ok=True)
@@ -205,8 +225,8 @@ class Fetcher:
                     piece = todo.pop()
                 try:
                     caller = caller or Caller(address, self._token)
-                    size = min(PIECE, partial.size - piece * PIECE)
-                    if caller.read_to(name, piece * PIECE, size, partial.descriptor) != size:
+                    content = partial.buffer(piece)
+                    if caller.read_to(name, piece * PIECE, content, partial.descriptor) != len(content):
                         raise Unreachable(f"{address} has less of it than it said")
                 except (OSError, LightningError):
                     with partial.lock:
@@ -220,12 +240,34 @@ class Fetcher:
                     self._sleep(PAUSE * 2**tries)
                     continue
                 tries = 0
-                partial.note(piece)
+                partial.note(piece, content)
                 with partial.lock:
-                    progress(size)
+                    progress(partial.length(piece))
         finally:
             if caller is not None:
                 caller.close()
+
+
+@contextlib.contextmanager
+def _behind(partial: Partial, digest: Digest) -> Iterator[None]:
+    """Hashes what comes while the body has it come."""
+    failed: list[BaseException] = []
+
+    def follow() -> None:
+        try:
+            partial.hash_into(digest)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=follow, name="hash", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        partial.give_up()
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 def _shown(addresses: Iterable[str]) -> str:
