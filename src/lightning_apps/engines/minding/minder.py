@@ -29,7 +29,7 @@ from ...base.fingerprint import calling, check
 from ...base.settings import environ
 from ...ports import Placement
 from .. import process_tree
-from . import surroundings, words
+from . import surroundings, tidying, words
 from .lease import Lease, pause
 from .output import Spool
 from .tunnel import carry
@@ -114,6 +114,7 @@ class Minder:
         self._out, self._err = Spool("out"), Spool("err")
         self._pid, self._began, self._files = 0, "", ""
         self._ended: words.Ended | None = None
+        self._held: list[int] = []  # locks on what the worker uses of this machine's store
         self._lost = self._leaving = self._asked = False
         self._writer: asyncio.StreamWriter | None = None
         self._heard = now()  # when the desk was heard last
@@ -282,6 +283,7 @@ class Minder:
             return
         self._begin = begin
         try:
+            self._held += await asyncio.get_running_loop().run_in_executor(None, self._hold, begin)
             folder = await self._fetch(begin.parcel) if begin.parcel else ""
             python = (
                 sys.executable
@@ -297,6 +299,12 @@ class Minder:
             self._tell(words.Failed(str(error)))
         self._ended = words.Ended(None, signal.SIGTERM)
         self._changed.set()
+
+    def _hold(self, begin: words.Begin) -> list[int]:
+        """Nobody removes what the worker needs, and others may share, from here on to the end of this process."""
+        app = surroundings.folder_of(begin.parcel) if begin.parcel else ""
+        files = surroundings.files_of(self.assignment.mark) if begin.order.exchange else ""
+        return [tidying.use(each) for each in (app, surroundings.environment_of(begin.requirements), files) if each]
 
     async def _fetch(self, digest: str) -> str:
         folder = surroundings.folder_of(digest)
@@ -370,6 +378,8 @@ class Minder:
         code = process.returncode
         if self._files:
             await asyncio.get_running_loop().run_in_executor(None, surroundings.remove, self._files)
+        if self._held:
+            self._spawn(asyncio.to_thread(_tidy))
         self._gone.set()
         self._ended = words.Ended(code if code >= 0 else None, -code if code < 0 else None, self._lost)
         self._changed.set()
@@ -420,6 +430,11 @@ class Minder:
                 writer.close()
             return
         await carry((reader, writer), inner)
+
+
+def _tidy() -> None:
+    with contextlib.suppress(OSError):  # another time
+        tidying.tidy(surroundings.store())
 
 
 def _living(pids: set[int]) -> set[int]:

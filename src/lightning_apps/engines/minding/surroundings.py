@@ -48,6 +48,20 @@ def files_of(mark: str) -> str:
 def remove(folder: str) -> None:
     """What a worker kept there; what it handed over, others have by now."""
     shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{folder}.use")
+
+
+def environment_of(requirements: Sequence[str]) -> str:
+    """Where the Python with these packages is, or will be; "": the one of this process has all."""
+    if not requirements:
+        return ""
+    text = _described(requirements)
+    return os.path.join(store(), f"env-{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}")
+
+
+def _described(requirements: Sequence[str]) -> str:
+    return "\n".join(sorted(requirements)) + f"\n{sys.version}\n{sys.executable}"
 
 
 def keep_parcel(digest: str, archive: str) -> None:
@@ -74,15 +88,14 @@ def interpreter(requirements: Sequence[str]) -> str:
     """
     if not requirements:
         return sys.executable
-    text = "\n".join(sorted(requirements)) + f"\n{sys.version}\n{sys.executable}"
-    goal = os.path.join(store(), f"env-{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}")
+    goal = environment_of(requirements)
     python = os.path.join(goal, "bin", "python")
     with _alone(f"{goal}.lock"):
         if not os.path.exists(os.path.join(goal, "whole")):
             shutil.rmtree(goal, ignore_errors=True)
             _make(goal, python, requirements)
             with open(os.path.join(goal, "whole"), "w") as file:
-                file.write(text)
+                file.write(_described(requirements))
     return python
 
 
