@@ -30,7 +30,7 @@ class Recorded(Talk):
         self.keep()
 
     def build(self) -> Halting:
-        return Halting(self.run, w=Work(raise_exception=False, **self.how))
+        return Halting(self.run, w=Work(**{"raise_exception": False, **self.how}))
 
     def keep(self) -> None:
         record = self.outcome.record
@@ -161,3 +161,33 @@ def test_what_on_start_writes_is_no_trace_of_the_attempt_before() -> None:
 
     assert talk.core.crew.lives["root.w"].base == {}
     assert talk.root.w.x == 3
+
+
+def ask_both(root: Any) -> None:
+    root.w.run(1)
+    root.w.run(2)
+
+
+def test_calls_whose_failure_ended_the_app_are_made_again_when_it_is_resumed() -> None:
+    talk = Recorded(ask_both, parallel=True, raise_exception=True)
+    talk.running_call()
+    effects = talk.tell(talk.moved("w", "failed", failure=m.Failure("user_exception", "ValueError: no")))
+    assert of(effects, m.Exit)
+
+    core, effects = talk.again(talk.place("w"))
+
+    first, second = core.crew.lives["root.w"].calls.by_key.values()
+    assert (first.ordinal, second.ordinal) == (2, 1)  # the one that failed waits its turn again
+    assert first.stage == second.stage == "pending"
+    (said,) = of(effects, m.Say)
+    assert "root.w had failed, which ended the app: run(1) is made again." in said.message
+
+
+def test_a_failure_that_the_flow_lives_with_stays_one_when_the_app_is_resumed() -> None:
+    talk = Recorded(ask_once, parallel=True)
+    talk.running_call()
+    talk.tell(talk.moved("w", "failed", failure=m.Failure("user_exception", "ValueError: no")))
+
+    core, effects = talk.again(talk.place("w"))
+
+    assert core.crew.lives["root.w"].calls.latest.stage == "failed" and not of(effects, m.Say)

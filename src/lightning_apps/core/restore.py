@@ -15,7 +15,9 @@ from ..base import messages as m
 from ..base.encoding import decode_change
 from ..base.errors import StateMismatch
 from ..base.messages import Outcome, Record
+from ..base.status import WorkStageStatus as Stage
 from ..model.retry import Backoff, Policy
+from .arguments import describe
 from .finished import Part
 from .life import LEAVING, Life
 from .made import make_again
@@ -198,6 +200,8 @@ def _go_on(
     coordinator.ledger.record.done.append(["resumed", gone])
     _resumed(coordinator, gone)
     for life in lives:
+        _try_again(coordinator, life)
+    for life in lives:
         if life.phase == LEAVING or (life.place and life.released):
             coordinator.ledger.emit(m.Stop(life.place, life.delete))
     reconcile(coordinator, former)
@@ -215,6 +219,17 @@ def _resumed(coordinator: Coordinator, gone: list[str]) -> None:
     for life in lives:
         if not life.place:
             coordinator.crew.see_to(life)
+
+
+def _try_again(coordinator: Coordinator, life: Life) -> None:
+    """A failure that ended the app is what somebody has mended before resuming it: that call is made again."""
+    if not life.work.raise_exception:
+        return
+    for call in [call for call in life.calls.by_key.values() if call.stage == Stage.FAILED]:
+        coordinator.crew.open(life, call.key, call.arguments, call.policy)
+        coordinator.ledger.emit(
+            m.Say("info", f"{life.name} had failed, which ended the app: {describe(call)} is made again.")
+        )
 
 
 def _part(coordinator: Coordinator, life: Life, now: float) -> None:
