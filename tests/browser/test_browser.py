@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+import re
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -267,8 +269,70 @@ def test_an_app_without_tabs_shows_its_components_and_their_state_live(page: Any
     count = page.locator("#detail tr", has_text="count").locator("pre")
     count.wait_for()
     first = int(count.inner_text())
-    page.wait_for_function("before => Number(document.querySelector('#detail pre').innerText) > before", arg=first)
+    page.wait_for_function("before => Number(document.querySelector('#detail td pre').innerText) > before", arg=first)
     assert page.locator("#stage").inner_text() == "running"
+    tab(page, "Components").focus()
+    page.keyboard.press("ArrowRight")  # a row of tabs is gone through with arrows
+    page.keyboard.press("Enter")
+    page.locator("#lines").wait_for()
+    app.process.signal(signal.SIGTERM)
+    page.get_by_role("alert").get_by_text("The app has ended.").wait_for()
+
+
+FAILS = """
+import lightning as L
+from lightning.app.frontend import AsgiFrontend
+
+
+async def show(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"here"})
+
+
+class Page(L.LightningFlow):
+    def configure_layout(self):
+        return AsgiFrontend(show)
+
+
+class Work(L.LightningWork):
+    def run(self):
+        raise ValueError("too small")
+
+
+class Root(L.LightningFlow):
+    def __init__(self):
+        super().__init__()
+        self.page, self.work = Page(), Work(parallel=True, raise_exception=False)
+
+    def run(self):
+        self.work.run()
+
+    def configure_layout(self):
+        return [{"name": f"Tab number {number}", "content": self.page} for number in range(30)]
+
+
+app = L.LightningApp(Root())
+"""
+
+
+def test_thirty_tabs_are_listed_a_failure_shows_its_traceback_and_without_a_token_there_is_a_sentence(
+    page: Any, run: Any
+) -> None:
+    app = run(FAILS, "--host", "0.0.0.0")
+    page.goto(app.url)
+    page.get_by_text("This app is entered with a token").wait_for()
+    page.goto(f"{app.url}?token={re.findall(r'token=(.+)', app.process.stderr)[0]}")
+
+    page.locator("#more").select_option("Tab number 29")
+    page.wait_for_function("() => document.querySelector('#tabs [aria-selected=true]')?.innerText === 'Tab number 29'")
+    assert tab(page, "Tab number 29").bounding_box()["x"] < 1100
+    tab(page, "Components").click()
+    page.locator(".row", has_text="work").click()
+    page.locator(".trace", has_text="ValueError: too small").wait_for()
+    page.context.clear_cookies()
+
+    page.reload()
+    page.get_by_text("This app is entered with a token").wait_for()
 
 
 @pytest.fixture
@@ -322,7 +386,7 @@ def test_a_page_of_another_origin_can_neither_post_nor_read_nor_listen(page: Any
     count.wait_for()
     assert int(count.inner_text()) < 1_000_000
     assert page.evaluate("async () => (await fetch('add?amount=1000000', {method: 'POST'})).status") == 200
-    page.wait_for_function("() => Number(document.querySelector('#detail pre').innerText) > 1000000")
+    page.wait_for_function("() => Number(document.querySelector('#detail td pre').innerText) > 1000000")
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_breaks_no_rule_of_its_own(page: Any, run: Any) -> None:

@@ -11,9 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from .access import Access, Asking, Verdict, cookie_of, decide, outer_scheme, scope_of_token, without_cookie
+from .waiting import waiting
 
 KNOWN = 512
 QUIET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+FOR_PEOPLE = (
+    "This app is entered with a token: open the link that ends in ?token=…, which is printed where the app is started."
+)
 TWO_HOSTS = Verdict(400, "The request names two hosts.")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>{head}
 <body><p>{text}</p></body></html>"""
@@ -94,7 +98,8 @@ class Gate:
             headers["WWW-Authenticate"] = 'Basic realm="app"' if self._access.basic else 'Bearer realm="app"'
         answer: Response = JSONResponse({"detail": verdict.reason}, verdict.status, headers)
         if "text/html" in asking.headers.get("accept", ""):
-            answer = HTMLResponse(_page("No entry", html.escape(verdict.reason)), verdict.status, headers)
+            answer = waiting(scope, "No entry", _for_people(verdict), again=False, status=verdict.status)
+            answer.headers.update(headers)
         await answer(scope, receive, send)
 
     async def _remember(self, token: str, headers: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,6 +122,10 @@ class Gate:
 def _whole(scope: Scope) -> Any:
     """All that a decision goes by."""
     return scope["scheme"], scope.get("method", "GET"), scope["path"], tuple(scope["headers"])
+
+
+def _for_people(verdict: Verdict) -> str:
+    return FOR_PEOPLE if verdict.status == 401 else verdict.reason
 
 
 def _one_host(scope: Scope) -> bool:

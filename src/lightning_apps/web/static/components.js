@@ -63,11 +63,13 @@ export class Components {
     this.cells.clear();
     this.heading = element("h2", "", this.chosen);
     this.said = element("p", "about");
+    this.trace = element("pre", "trace");
+    this.trace.tabIndex = 0;
     this.own = element("table");
     this.inner = element("table");
     this.none = element("p", "about", "It keeps nothing in its state.");
     const more = element("h3", "", "Kept by the framework");
-    this.detail.replaceChildren(this.heading, this.said, element("h3", "", "State"), this.own, this.none, more, this.inner);
+    this.detail.replaceChildren(this.heading, this.said, this.trace, element("h3", "", "State"), this.own, this.none, more, this.inner);
     this.young = true;
     setTimeout(() => { this.young = false; }, 300);
   }
@@ -79,8 +81,11 @@ export class Components {
     if (status) {
       this.said.append(chip(status.stage), ` since ${new Date(status.timestamp * 1000).toLocaleTimeString()}`);
       if (status.reason) this.said.append(` · ${status.reason}`);
-      if (status.message) this.said.append(` · ${status.message}`);
+      const long = (status.message || "").includes("\n");
+      if (status.message && !long) this.said.append(` · ${status.message}`);
+      if (this.trace.textContent !== (long ? status.message : "")) this.trace.textContent = long ? status.message : "";
     }
+    this.trace.hidden = !this.trace.textContent || !status;
     if (door) {
       const link = element("a", "", door);
       Object.assign(link, { href: door, target: "_blank", rel: "noopener" });

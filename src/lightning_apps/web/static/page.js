@@ -1,5 +1,6 @@
 // The page of an app: its tabs, and what there is to know about it.  Joins the parts; each knows only itself.
 
+document.getElementById("late").remove();
 import { State } from "./state.js";
 import { Tabs } from "./tabs.js";
 import { Components } from "./components.js";
@@ -7,7 +8,7 @@ import { Logs } from "./logs.js";
 
 const $ = (id) => document.getElementById(id);
 const state = new State("api/v1/stream");
-const tabs = new Tabs($("tabs"), $("nested"), $("frames"), state);
+const tabs = new Tabs($("tabs"), $("more"), $("nested"), $("frames"), state);
 const tools = {
   components: new Components($("tree"), $("detail"), state),
   logs: new Logs($("whose"), $("follow"), $("search"), $("lines"), state),
@@ -47,6 +48,23 @@ function follow() { // what the address says is open
 
 const STAGES = { running: "running", stopping: "ending", failed: "failed", blocking: "waits to begin", restarting: "restarting" };
 
+const ENDED = { stopping: "has ended", failed: "has failed" };
+const SAID = {
+  entry: "This page may not look at the app (any more): open the link that ends in ?token=… once again. It is printed where the app is started.",
+  stream: "Changes are shown every few seconds only: something between here and the app lets no WebSocket through (api/v1/stream).",
+  away: "The app does not answer. This page goes on asking.",
+};
+
+function say() { // how the app is, in a word, and what there is to explain, in a sentence
+  const over = !state.connected && state.trouble === "away" && ENDED[state.stage];
+  const away = !state.connected && state.trouble !== "stream" && !over;
+  $("stage").dataset.state = away ? "away" : over ? "over" : state.stage;
+  $("stage").textContent = over || (away && state.trouble ? "not connected" : STAGES[state.stage] || state.stage);
+  const sentence = state.connected || !state.trouble ? "" : over ? `The app ${over}. What is shown is the last that was known.` : SAID[state.trouble];
+  if ($("notice").textContent !== sentence) $("notice").textContent = sentence;
+  $("notice").hidden = !sentence;
+}
+
 let asked = false, touched = [];
 state.addEventListener("change", (event) => {
   touched = touched === null || event.detail === null ? null : touched.concat(event.detail);
@@ -56,9 +74,7 @@ state.addEventListener("change", (event) => {
     asked = false;
     const now = touched;
     touched = [];
-    const away = !state.connected && state.tree !== null;
-    $("stage").dataset.state = away ? "away" : state.stage;
-    $("stage").textContent = away ? "the app does not answer" : STAGES[state.stage] || state.stage;
+    say();
     if (state.tree === null) return;
     tabs.update(now);
     if (!tabs.any && shown === "" && location.hash === "") show("components");
@@ -67,4 +83,13 @@ state.addEventListener("change", (event) => {
   });
 });
 addEventListener("hashchange", follow);
+
+// In a row of tabs the arrows go from one to the next, as screen readers announce it.
+for (const bar of document.querySelectorAll('[role="tablist"]')) bar.addEventListener("keydown", (event) => {
+  const all = [...bar.querySelectorAll("button")], at = all.indexOf(document.activeElement);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
+  if (at < 0 || to === undefined) return;
+  event.preventDefault();
+  all.at(to % all.length).focus();
+});
 follow();

@@ -1,6 +1,7 @@
 // The app's state as it changes: a copy that is kept up to date by the stream.  Knows nothing of how it is shown.
 
 const FIRST = 250, LONGEST = 5000; // milliseconds before the stream is opened again
+const TAKEN = new Set([401, 403, 421]); // answers to whom may not (any more) look
 
 export class State extends EventTarget {
   constructor(address) {
@@ -10,6 +11,8 @@ export class State extends EventTarget {
     this.statuses = {}; // of works, by name
     this.stage = "";
     this.connected = false;
+    this.trouble = ""; // why it is not: "away", "entry" (whoever looks may not), "stream" (only WebSockets do not get through)
+    this.answers = 0; // to requests since the stream last failed
     this.version = "";
     this.pause = FIRST;
     this.places = new Map(); // component → path in the tree
@@ -22,24 +25,50 @@ export class State extends EventTarget {
     if (this.version) url.searchParams.set("from", this.version);
     const socket = new WebSocket(url);
     socket.onmessage = (event) => this.hear(JSON.parse(event.data), socket);
-    socket.onclose = () => {
+    socket.onclose = async () => {
       this.connected = false;
+      this.trouble ||= "away";
       this.tell([]);
+      await this.ask();
       setTimeout(() => this.open(), this.pause);
       this.pause = Math.min(this.pause * 2, LONGEST);
     };
   }
 
+  // Whether it is the stream alone that does not come; then the state is asked for now and then.
+  async ask() {
+    try {
+      const [state, status] = await Promise.all(["state", "status"].map((name) => fetch(`api/v1/${name}`, { cache: "no-store" })));
+      this.answers = state.ok && status.ok ? this.answers + 1 : 0; // once may be just after it began
+      this.trouble = TAKEN.has(state.status) ? "entry" : this.answers > 1 ? "stream" : "away";
+      if (this.answers === 1) this.pause = FIRST;
+      if (this.trouble !== "stream") return this.tell([]);
+      const statuses = Object.entries((await status.json()).work_statuses).map(([name, last]) => [name, [last]]);
+      this.take(await state.json(), Object.fromEntries(statuses));
+      this.version = "";
+      this.tell(null);
+    } catch {
+      this.trouble = "away";
+      this.tell([]);
+    }
+  }
+
+  take(tree, statuses) {
+    this.tree = tree;
+    this.statuses = statuses;
+    this.stage = tree.app_state ? tree.app_state.stage : "";
+    this.places = new Map();
+    this.walk("root", [], tree);
+  }
+
   hear(message, socket) {
     this.connected = true;
+    this.trouble = "";
+    this.answers = 0;
     this.pause = FIRST;
     let touched = [];
     if (message.type === "snapshot") {
-      this.tree = message.state;
-      this.statuses = message.statuses;
-      this.stage = message.state.app_state ? message.state.app_state.stage : "";
-      this.places = new Map();
-      this.walk("root", [], this.tree);
+      this.take(message.state, message.statuses);
       touched = null; // everything
     } else if (message.type === "changes") {
       try {

@@ -5,8 +5,10 @@ const LOCAL = new Set(["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]);
 const PATIENCE = 2000; // milliseconds for a direct way to answer
 
 export class Tabs {
-  constructor(bar, nested, frames, state) {
-    Object.assign(this, { bar, nested, frames, state, active: true, chosen: "", any: false });
+  constructor(bar, more, nested, frames, state) {
+    Object.assign(this, { bar, more, nested, frames, state, active: true, chosen: "", any: false });
+    more.onchange = () => { location.hash = `#${encodeURIComponent(more.value)}`; };
+    new ResizeObserver(() => this.overflow()).observe(bar);
     this.doors = {}; // what the server says is behind its doors
     this.panes = new Map(); // address → element
     this.direct = new Map(); // address of a work → whether this browser reaches it
@@ -91,6 +93,7 @@ export class Tabs {
     let open = this.find(seen, this.chosen);
     if (!open.length && seen.length) open = this.path(seen[0]);
     this.buttons(this.bar, own ? [] : seen, open[0]);
+    this.all(own ? [] : seen, open[0]);
     const below = open[0]?.tabs;
     this.nested.hidden = !below || !this.active;
     if (below) this.buttons(this.nested, this.leaves(below, open[0].path), open[open.length - 1]);
@@ -134,6 +137,24 @@ export class Tabs {
       button.onclick = () => { location.hash = `#${encodeURIComponent(entry.path)}`; };
       return button;
     }));
+  }
+
+  // Where there is no room for all: a list of them, and the open one where it can be seen.
+  all(entries, open) {
+    const paths = JSON.stringify(entries.map((entry) => entry.path));
+    if (this.more.dataset.said !== paths) {
+      this.more.dataset.said = paths;
+      this.more.replaceChildren(...entries.map((entry) => new Option(entry.name, entry.path)));
+    }
+    this.more.value = this.active && open ? open.path : "";
+    this.overflow();
+  }
+
+  overflow() {
+    this.more.hidden = this.bar.scrollWidth <= this.bar.clientWidth + (this.more.hidden ? 0 : this.more.offsetWidth);
+    const open = this.bar.querySelector('[aria-selected="true"]');
+    if (!this.more.hidden && open !== this.seen) open?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.seen = open;
   }
 
   panesFor(entries, open) {
