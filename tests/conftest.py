@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no reason to fail
+settings.load_profile("untimed")
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def test_a_blocking_call_ends_the_turn_until_it_has_succeeded(play):
     lines = play.lines("""
@@ -246,7 +248,8 @@ class Root(Flow):
             print(seen, [s.stage for s in self.w.statuses])
             self.stop()
 """)
-    assert lines == ["['pending', 'running', 'succeeded'] ['succeeded']"]
+    (line,) = lines  # where it takes a while, "pending" comes again with what is waited for
+    assert re.sub(r"('pending', )+", "'pending', ", line) == "['pending', 'running', 'succeeded'] ['succeeded']"
 
 
 def test_a_work_that_starts_with_the_flow_has_started_without_a_call(play):

@@ -170,7 +170,11 @@ class RayLauncher:
         if broker is not None:
             with contextlib.suppress(OSError):
                 broker.stdin.close()  # type: ignore[union-attr]
-            broker.wait(5.0)
+            try:
+                broker.wait(5.0)
+            except subprocess.TimeoutExpired:
+                broker.kill()  # actors are detached: they live on, and the next broker finds them
+                broker.wait()
 
 
 def make(
