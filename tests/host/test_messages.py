@@ -192,19 +192,26 @@ class Root(L.LightningFlow):
 
 app = L.LightningApp(Root())
 """
+BEGAN = """def __init__(self):
+        super().__init__()
+        self.began = False
+
+    """
 WAITS = "has nothing to do and waits for changes"
 
 
-def test_an_idle_app_says_so_on_a_terminal_once(command_line):
-    path = command_line.app(HEAD + IDLE)
+def test_an_idle_app_says_so_on_a_terminal_once_and_at_its_end_how_to_go_on(command_line):
+    path = command_line.app(HEAD + IDLE.replace("pass", "self.began = True").replace("def run", BEGAN + "def run"))
     ours, theirs = pty.openpty()
     script = 'exec "$0" -m lightning_apps run app "$1" 2> "$2"'
     process = command_line.execute(["sh", "-c", script, sys.executable, str(path), os.ttyname(theirs)])
     said = read_until(ours, b"Ctrl-C ends it.")
     process.interrupt()
+    said += read_until(ours, b" --resume ")
 
     assert process.wait() == 130
     assert said.count(WAITS.encode()) == 1
+    assert said.count(b"To go on from there: lightning run app ") == 1
     process.assert_nothing_left()
     os.close(theirs)
     os.close(ours)

@@ -67,28 +67,29 @@ def show(run: str, run_dir: str | None, as_json: bool) -> None:
 
 def show_run(folder: Any, as_json: bool) -> None:
     """A run with its works."""
-    from ..base.errors import LightningError
+    from ..core.phrases import in_words
     from ..host import provenance, run_catalog
 
-    found, works, code = (
-        run_catalog.summary(folder),
-        [],
-        run_catalog.read_json(os.path.join(folder.path, provenance.CODE)),
-    )
-    lives = found.state == run_catalog.RUNNING
-    try:
-        past = run_catalog.past_of(folder)
-        works = [(name, *work.status(), work.pid if lives else 0) for name, work in sorted(past.works.items())]
-    except LightningError:
-        """It has recorded nothing."""
+    found, works = run_catalog.summary(folder), run_catalog.works_of(folder)
+    code = run_catalog.read_json(os.path.join(folder.path, provenance.CODE))
     entry = folder.entry()
-    pid = entry.pid if entry is not None and lives else 0
+    pid = entry.pid if entry is not None and found.state == run_catalog.RUNNING else 0
     if as_json:
-        named = [dict(zip(("work", "status", "since", "reason", "pid"), work, strict=True)) for work in works]
-        pages.say_json({"run": found, "pid": pid, "works": named, "code": code})
+        pages.say_json({"run": found, "pid": pid, "works": works, "code": code})
         return
+    for head, text in _heads(found, pid, code, folder.path).items():
+        if text:
+            click.echo(f"{head + ':':<13}{text}")
+    if works:
+        click.echo()
+        rows = [(w.work, w.status, pages.moment(w.since), str(w.pid or ""), in_words(w.reason)) for w in works]
+        pages.table(("WORK", "STATUS", "SINCE", "PID", "WHY"), rows)
+
+
+def _heads(found: Any, pid: int, code: dict[str, Any], path: str) -> dict[str, str]:
+    """What is said of a run; "" where there is nothing to say."""
     git = code.get("git") or {}
-    lines = {
+    return {
         "run": found.id,
         "state": found.state + (f" (process {pid})" if pid else ""),
         "file": found.file,
@@ -99,15 +100,8 @@ def show_run(folder: Any, as_json: bool) -> None:
         "code": f"{git['commit'][:12]}{' and uncommitted changes' if git.get('dirty') else ''}" if git else "",
         "python": code.get("python", ""),
         "forked from": "turn {turn} of {run}".format(**found.forked_from) if found.forked_from else "",
-        "folder": folder.path,
+        "folder": path,
     }
-    for head, text in lines.items():
-        if text:
-            click.echo(f"{head + ':':<13}{text}")
-    if works:
-        click.echo()
-        rows = [(name, stage, pages.moment(at), str(number or ""), why) for name, stage, at, why, number in works]
-        pages.table(("WORK", "STATUS", "SINCE", "PID", "WHY"), rows)
 
 
 @runs.command("rm", cls=Command, short_help="Remove runs that are over.")

@@ -25,8 +25,13 @@ REPEATED = {
 }
 
 
+def in_words(reason: str) -> str:
+    """A reason as people read it; programs go by its own name."""
+    return REASONS.get(reason, reason)
+
+
 def because(reason: str) -> str:
-    return REASONS.get(reason, reason or "of something that is not recorded")
+    return in_words(reason) or "of something that is not recorded"
 
 
 def last_line(failure: Failure | None) -> str:

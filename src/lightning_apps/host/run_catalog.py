@@ -157,6 +157,32 @@ def summary(folder: RunFolder) -> Summary:
     return found
 
 
+class WorkShown(msgspec.Struct):
+    """A work as a list of them shows it.
+
+    Attributes:
+        since: wall time of its status.
+        reason: of the status, as programs compare it.
+        pid: of its process, 0 for none.
+    """
+
+    work: str
+    status: str
+    since: float
+    reason: str
+    pid: int
+
+
+def works_of(folder: RunFolder) -> list[WorkShown]:
+    """The works of a run as they are now; none if it has recorded nothing."""
+    lives = folder.host_lives()
+    try:
+        works = past_of(folder).works
+    except LightningError:
+        return []
+    return [WorkShown(name, *work.status(), work.pid if lives else 0) for name, work in sorted(works.items())]
+
+
 def state_of(folder: RunFolder, ended: str | None) -> str:
     """ "running", "starting", "forked" (not taken up yet), "ended 0", "failed 1", or "interrupted": ended otherwise."""
     if folder.host_lives():

@@ -317,11 +317,13 @@ class LightningFlow(Component):
             children_states: name to state of each child.
             strict: refuse states of children that are not there.
 
+        Whoever overrides it answers for all attributes from here downwards: `--strict` refuses none of them.  States hold attributes
+        that the code has no more as well; `super()` leaves these out.
+
         Raises:
             StateMismatch: (ValueError) a child that is not there, if `strict`.
         """
-        known = {name: value for name, value in flow_state["vars"].items() if name in self._lit_state}
-        self.set_state({**flow_state, "vars": known}, recurse=False)
+        self.set_state(_known_to(self, flow_state), recurse=False)
         for name, state in children_states.items():
             child = self._lit_children.get(name)
             if child is None:
@@ -334,7 +336,14 @@ class LightningFlow(Component):
                     strict=strict,
                 )
             else:
-                child.set_state(state)
+                child.set_state(_known_to(child, state))
+
+
+def _known_to(component: Any, state: dict[str, Any]) -> dict[str, Any]:
+    """A saved state without the attributes that the code has no more; structures have none."""
+    if not isinstance(component, Component):
+        return state
+    return {**state, "vars": {name: value for name, value in state["vars"].items() if name in component._lit_state}}
 
 
 __all__ = ["LightningFlow"]
