@@ -73,6 +73,9 @@ class Registry:
         self.families: list[tuple[Callable[[type], bool], Callable[[type], StateValue]]] = []
         self.family_unpack: dict[str, Callable[[Any], Any]] = {}
         self.alike: dict[type, type] = {}  # tracked containers are encoded as the plain ones
+        self.makers: dict[
+            type, Callable[[Any, Any, Any], Any]
+        ] = {}  # of a tracked container, with its parent and its key there
         self.sayers: dict[type, Callable[[Any], dict[str, Any]]] = {}  # how JSON shows values of a type
         self.readers: dict[str, Callable[[dict[str, Any]], Any]] = {}  # by "type" in that JSON, what it was
         self.shelf: Shelf | None = None  # this process's, while it has one
