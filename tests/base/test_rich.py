@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightning_apps.base.encoding import decode, encode
-from lightning_apps.base.errors import CannotKeep
+from lightning_apps.base.errors import CannotKeep, LightningError
 from lightning_apps.base.registry import registry
 from lightning_apps.base.rich import dumps
+from lightning_apps.base.showing import encode as json_of
 from lightning_apps.core.keys import call_key
 from lightning_apps.storage.shelf_of_values import ValueShelf
 from lightning_apps.storage.store import Store
@@ -53,6 +54,25 @@ def test_a_big_array_travels_by_reference_and_comes_back_as_it_was(shelf: Counti
 
         assert len(data) < 600 and type(came) is np.ndarray
         assert came.dtype == array.dtype and came.shape == array.shape and (came == array).all()
+
+
+def test_a_value_whose_bytes_are_gone_says_so_when_it_is_asked_for_anything(shelf: Counting) -> None:
+    data = encode({"x": big(40, 50), "n": 1})
+    (name,) = shelf._store.names()
+    shelf._store.remove_unless_touched(name, 1 << 62)
+
+    came = decode(data)
+
+    assert came["n"] == 1 and repr(came["x"]) == "<ndarray 40 x 50, gone>" and not hasattr(came["x"], "shape")
+    with pytest.raises(
+        LightningError, match=r"40 x 50, gone> stands for a value that only past turns had: .*journal_values"
+    ):
+        came["x"].sum()
+    again = decode(encode(came))
+    assert again == came and pickle.loads(pickle.dumps(came)) == came and again["x"] != big(40, 50).tolist()
+    assert json_of(came) == b'{"x":{"type":"__gone__","value":"<ndarray 40 x 50, gone>"},"n":1}'
+    shelf.keep(big(40, 50), None, lambda: [big(40, 50)])
+    assert (decode(encode(came))["x"] == big(40, 50)).all()
 
 
 @given(size=st.integers(0, 400), dtype=st.sampled_from(["u1", "f4", "i8", "c16", "?"]))

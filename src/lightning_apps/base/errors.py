@@ -26,6 +26,7 @@
     │   ├── AlreadyThere               (FileExistsError) something is there that was not to be replaced
     │   ├── OutsideFolder              (ValueError) a path that leads out of the folder it has to be in
     │   ├── ContentDamaged             its bytes are not those its hash says
+    │   ├── ValueGone                  (AttributeError) the bytes of a value of the past are not kept any more
     │   └── Unreachable                a store, or the worker that has it, does not answer
     ├── EngineError                    an engine could not do what it was asked for
     ├── KitError                       a test of an app asks for what cannot be
@@ -76,6 +77,7 @@ __all__ = [
     "UnknownEngine",
     "Unreachable",
     "UsageError",
+    "ValueGone",
     "WorkFailed",
     "WorkStopped",
     "WrongPlace",
@@ -196,6 +198,10 @@ class OutsideFolder(StorageError, ValueError):
 
 class ContentDamaged(StorageError):
     """The bytes that are there are not those that were handed over."""
+
+
+class ValueGone(StorageError, AttributeError):
+    """The bytes of a value that the state once had are not kept any more."""
 
 
 class Unreachable(StorageError):

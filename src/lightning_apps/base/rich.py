@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import CannotKeep
-from .registry import StateValue, registry, restored
+from .errors import CannotKeep, NotFound, ValueGone
+from .registry import StateValue, register, registry, restored
 
 ALIGN = 64  # bytes; what vector instructions want
 SAMPLES = 64  # places at which an array is looked at to see whether it was written to
@@ -37,6 +37,43 @@ def _view(name: str) -> memoryview:
             f"A value came in by the name of its content ({name}), and there is no store here that has it."
         )
     return registry.shelf.view(name)
+
+
+class Gone:
+    """What stands for a big value of the past whose bytes are not kept any more; whatever is asked of it is an error that says so."""
+
+    def __init__(self, kind: str, packed: Any) -> None:
+        self.__dict__["_packed"] = [kind, packed]
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueGone(
+            f"{self!r} stands for a value that only past turns had: its bytes were removed to keep within the setting journal_values."
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Gone) and bool(self._packed == other._packed)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        return restored, ("gone", self._packed)
+
+    def __repr__(self) -> str:
+        kind, packed = self._packed
+        return f"<{kind} {' x '.join(map(str, packed[1]))}, gone>" if kind in SHAPED else f"<{kind}, gone>"
+
+
+SHAPED = ("ndarray", "tensor")
+
+
+def _or_gone(name: str, unpack: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def unpacked(packed: Any) -> Any:
+        try:
+            return unpack(packed)
+        except NotFound:
+            return Gone(name, packed)
+
+    return unpacked
 
 
 # numpy -------------------------------------------------------------------------------------------------------------
@@ -245,6 +282,7 @@ def _nothing(value: Any) -> None:
 def _family(
     name: str, belongs: Callable[[type], bool], pack: Any, unpack: Any, refer: Any, inside: Any = _nothing
 ) -> None:
+    unpack = _or_gone(name, unpack)
     registry.families.append((belongs, lambda kind: StateValue(name, kind, pack, unpack, True, inside, refer=refer)))
     registry.family_unpack[name] = unpack
 
@@ -253,3 +291,5 @@ _family("ndarray", _is("numpy", "ndarray"), pack_array, make_array, refer_array,
 _family("tensor", _is("torch", "Tensor"), _pack_tensor, _make_tensor, _refer_tensor)
 _family("frame", _is("pandas", "DataFrame", "Series"), _pack_frame, _make_frame, _refer_frame)
 _family("table", _is("pyarrow", "Table"), _pack_table, _make_table, _refer_table)
+register("gone", Gone, lambda gone: gone._packed, lambda packed: registry.restore(*packed))
+registry.sayers[Gone] = lambda gone: {"type": "__gone__", "value": repr(gone)}

@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     journal_turns: int = 10_000  # turns that can be looked at
     journal_bytes: int = 256 << 20  # and how many bytes of them
+    journal_values: int = 4 << 30  # and how many bytes of arrays, tables and payloads that only they had
     keep_runs: int = 20  # ended runs whose folders are kept
     storage: str | None = None  # "s3://bucket/folder": where content that works hand over is kept as well
     apart: bool = False  # works keep files apart, as if each were on a machine of its own

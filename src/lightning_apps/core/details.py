@@ -9,6 +9,7 @@ import msgspec
 
 from ..base.encoding import encode
 from ..base.messages import Failure
+from ..base.status import WorkStageStatus as Stage
 from ..base.status import WorkStatus
 from ..model.retry import Policy
 
@@ -56,6 +57,22 @@ def to_bytes(calls: Iterable[Any]) -> bytes:
 def from_bytes(data: bytes) -> list[Details]:
     """What `to_bytes` was given."""
     return _decoder.decode(data)
+
+
+def without_told(snapshot: bytes) -> bytes:
+    """An encoded snapshot without the arguments of calls that have succeeded: they are told of, and needed by nothing."""
+    kept = msgspec.msgpack.decode(snapshot)
+    if not isinstance(kept, dict) or not isinstance(kept.get("lives"), dict):
+        return snapshot
+    for life in kept["lives"].values():
+        calls = life["calls"]
+        calls["calls"] = _encoder.encode(
+            [
+                msgspec.structs.replace(each, arguments=b"") if each.stage == Stage.SUCCEEDED else each
+                for each in from_bytes(calls["calls"])
+            ]
+        )
+    return _encoder.encode(kept)
 
 
 def _any(value: Any) -> bytes:

@@ -12,13 +12,15 @@ from ..storage.fetching import Fetcher
 from ..storage.local import tidy
 from ..storage.names import MISSING, TREE, Entry, Names
 from ..storage.offers import Offers
+from ..storage.reclaiming import named_in
 from ..storage.shared import SharedFolder
 from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store
 from . import distant
+from .reclaiming import Reclaiming
 from .run_folder import RunFolder
 
-__all__ = ["Names", "exchange_of", "shelf_of", "store_of", "tidy"]
+__all__ = ["Names", "Reclaiming", "exchange_of", "named_in", "shelf_of", "store_of", "tidy"]
 
 
 def store_of(settings: Settings, folder: RunFolder) -> Store:

@@ -217,7 +217,7 @@ class Host:
             raise
         self._commit(outcome, events)
         self.keeping.complete = self.coordinator.turn
-        self.keeping.snapshot(self.coordinator)
+        self.keeping.snapshot(self.coordinator, self.sharing.turned(began))
         self._notice(self.clock.monotonic() - began)
         if self.signal:
             self._interrupted()
@@ -324,6 +324,7 @@ class Host:
             return
         hub, told = (self.hub.address, self.hub.expect(effect.place)), self._own_app(effect.work)
         shared, again = self.sharing.told(effect.place), self.coordinator.crew.lives[effect.work].calls.begun
+        self.sharing.carries(effect.place, pickled)
         self.engine.place(order_for(work, effect.place, pickled, self.settings, self.folder, hub, told, shared, again))
 
     def _own_app(self, component: str) -> dict[str, str]:

@@ -121,11 +121,15 @@ class Keeping:
 
     # -- snapshots -----------------------------------------------------------------------------------------------
 
-    def snapshot(self, coordinator: Coordinator) -> None:
-        """Now and then, so that a resume has little to go through: when the tail is longer than what it would save."""
+    def snapshot(self, coordinator: Coordinator, wanted: bool = False) -> None:
+        """Now and then, so that a resume has little to go through: when the tail is longer than what it would save.
+
+        Args:
+            wanted: whatever its length.
+        """
         journal = self.journal
-        if isinstance(journal, SqliteJournal) and journal.bytes_since_snapshot > max(
-            TAIL, 2 * journal.bytes_of_snapshot
+        if isinstance(journal, SqliteJournal) and (
+            wanted or journal.bytes_since_snapshot > max(TAIL, 2 * journal.bytes_of_snapshot)
         ):
             self._insist(_snapshot_of(coordinator, journal, self._clock.wall()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from ..storage.journal import SqliteJournal
 from ..storage.shelf_of_values import ValueShelf
 from ..storage.store import Store
 from . import first_state, forked_files
+from .reclaiming import reclaim
 from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 
 READABLE = (Drive, Path, Payload)  # types beyond the base that states may hold
@@ -322,7 +324,7 @@ def remove(folder: RunFolder) -> None:
 
 
 def prune(settings: Settings, keep: int) -> list[str]:
-    """Remove all runs that are over but the newest `keep`; the ids of those that went."""
+    """Remove all runs that are over but the newest `keep`, and of these what nothing in them needs; the ids of those that went."""
     over = [each.id for each in summaries(settings) if each.state not in (RUNNING, STARTING)]
     gone = []
     for name in over[keep:]:
@@ -331,7 +333,18 @@ def prune(settings: Settings, keep: int) -> list[str]:
         except RunError:
             continue  # it was taken up meanwhile
         gone.append(name)
+    for name in over[:keep]:
+        with contextlib.suppress(LightningError):  # it was taken up meanwhile, or cannot be read
+            _thin_out(RunFolder(os.path.join(base_folder(settings), name)), settings)
     return gone
+
+
+def _thin_out(folder: RunFolder, settings: Settings) -> None:
+    folder.lock()
+    try:
+        reclaim(folder, settings.journal_values)
+    finally:
+        folder.unlock()
 
 
 def fork(settings: Settings, source: RunFolder, turn: int) -> RunFolder:

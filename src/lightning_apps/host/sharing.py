@@ -18,6 +18,8 @@ from ..base.settings import Settings
 from ..worker.baggage import ShelfWhenAsked
 from .run_folder import RunFolder
 
+LOOK = 300.0  # seconds between looks at what is not needed any more
+
 
 class Sharing:
     """Of one run, while its host lives."""
@@ -28,6 +30,9 @@ class Sharing:
         self._exchange: Any = None
         self._far = settings.link == "tls"
         registry.shelf = ShelfWhenAsked(settings.reference_above, self._shelf)
+        self._reclaiming: Any = None
+        self._carried: dict[str, set[str]] = {}
+        self._next_look = 0.0
         if os.path.isdir(folder.objects):
             self._does().store_of(settings, folder).tidy()  # what those left who died with an earlier host
         if os.path.isdir(folder.shared):
@@ -54,8 +59,34 @@ class Sharing:
     def _apart(self, place: str) -> str:
         return os.path.join(self._folder.path, "apart", quote(place, safe=""))
 
+    def carries(self, place: str, pickled: bytes | None) -> None:
+        """A worker is to be placed that has to find what its component refers to, however long it waits."""
+        if pickled is not None and (b"b2-" in pickled or b"b3-" in pickled):
+            self._carried[place] = self._does().named_in(pickled)
+
+    def turned(self, now: float) -> bool:
+        """Now and then what nothing needs any more is removed; whether a snapshot would help with that.
+
+        Args:
+            now: seconds that only grow.
+        """
+        if now < self._next_look:
+            return False
+        wanted = False
+        if self._next_look and os.path.isdir(self._folder.objects) and os.path.exists(self._folder.journal):
+            if self._reclaiming is None:
+                self._reclaiming = self._does().Reclaiming(self._settings, self._folder, self._needed)
+            wanted, self._reclaiming.snapshot_wanted = self._reclaiming.snapshot_wanted, False
+            self._reclaiming.begin()
+        self._next_look = now + LOOK
+        return wanted
+
+    def _needed(self) -> set[str]:
+        return {name for names in list(self._carried.values()) for name in names}
+
     def ended(self, place: str) -> None:
         """The process there is no more, however it ended: nor is what only it had."""
+        self._carried.pop(place, None)
         if self._settings.apart:
             shutil.rmtree(self._apart(place), ignore_errors=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -11,21 +12,28 @@ from .asking import Asking
 from .names import Entry, above
 
 
+def nobody(content: str) -> None:
+    """It stays here."""
+
+
 class NamesElsewhere:
     """As `Names`, asked at the exchange of the run.
 
     Args:
         asking: asks that exchange.
         here: this machine's own exchange, where the content that is handed over here can be had.
+        settled: told of content that the run has now as well.
     """
 
-    def __init__(self, asking: Asking, here: str = "") -> None:
-        self._ask, self._address, self._here = asking.ask, asking.address, here
+    def __init__(self, asking: Asking, here: str = "", settled: Callable[[str], None] = nobody) -> None:
+        self._ask, self._address, self._here, self._settled = asking.ask, asking.address, here, settled
 
     def put(self, work: str, entry: Entry) -> None:
         """Say what a work has handed over, and that it can be had here."""
         homes = [self._here] if self._here else []
         self._ask("put", work, msgspec.to_builtins(msgspec.structs.replace(entry, homes=homes)))
+        if entry.content:
+            self._settled(entry.content)
 
     def get(self, work: str, name: str) -> Entry | None:
         """What a work has handed over under exactly this name."""

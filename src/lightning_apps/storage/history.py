@@ -63,6 +63,17 @@ class History:
         """The newest good snapshot up to a turn, with its parts, and every good row from there to that turn, as they are stored."""
         return read(self._db, until)
 
+    def raw(self, table: str) -> Iterator[tuple[int, bytes]]:
+        """Turn and bytes of everything in "turns", "snapshots" or "parts", as it is stored.
+
+        Raises:
+            JournalDamaged: a page of it cannot be read.
+        """
+        try:
+            yield from self._db.execute(f"select n, data from {table}")
+        except sqlite3.Error as error:
+            raise JournalDamaged(f"The journal {self.path} is damaged: {error}.") from None
+
     def turn_at(self, at: float) -> int:
         """The last turn up to a wall time, 0 if there is none."""
         rows = [self._db.execute(f"select max(n) from {table} where at <= ?", (at,)).fetchone()[0] for table in TABLES]

@@ -37,7 +37,8 @@ class ValueShelf:
         """
         with self._lock:
             known = self._known.get(id(value))
-        if known is not None and known[0]() is value and mark is not None and known[1] == mark:
+        same = known is not None and known[0]() is value and mark is not None and known[1] == mark
+        if known is not None and same and self._store.touch(known[2]):
             return known[2]
         name = self._put([memoryview(part).cast("B") for part in parts()])
         self._remember(value, mark, name)
@@ -47,7 +48,7 @@ class ValueShelf:
         digest = Digest(threads=True)
         for part in parts:
             digest.update(part)
-        if not self._store.has(digest.name):
+        if not self._store.touch(digest.name):
             with self._store.incoming(digest.name) as target:
                 for part in parts:
                     write_all(target, part)

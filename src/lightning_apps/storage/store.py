@@ -48,6 +48,30 @@ class Store:
         """Whether it is here."""
         return os.path.exists(self.path(name))
 
+    def touch(self, name: str) -> bool:
+        """Whether it is here, and then needed from now on again: what is about to be removed stays."""
+        try:
+            os.utime(self.path(name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove_unless_touched(self, name: str, before: int) -> int:
+        """Remove it, unless it was touched after `before` (nanoseconds since the epoch); the bytes that are free now."""
+        path = self.path(name)
+        aside = os.path.join(self._temporary, f".part-{os.urandom(8).hex()}")
+        os.makedirs(self._temporary, mode=0o700, exist_ok=True)
+        try:
+            os.rename(path, aside)  # from here on whoever wants it puts it again
+            stat = os.stat(aside)
+            if stat.st_mtime_ns > before:
+                os.rename(aside, path)
+                return 0
+            os.unlink(aside)
+        except FileNotFoundError:
+            return 0
+        return stat.st_size if stat.st_nlink == 1 else 0
+
     def names(self) -> Iterator[str]:
         """Everything that is here."""
         for folder in sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else ():
@@ -63,7 +87,7 @@ class Store:
     def put(self, data: Any) -> str:
         """Keep bytes; their name."""
         name = name_of(data)
-        if not self.has(name):
+        if not self.touch(name):
             with self.incoming(name) as target:
                 write_all(target, memoryview(data).cast("B"))
         return name

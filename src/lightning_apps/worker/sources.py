@@ -16,6 +16,7 @@ from ..ports import Placement
 from ..storage import names as n
 from ..storage import trees
 from ..storage.asking import Asking
+from ..storage.bounded import Bounded
 from ..storage.elsewhere import NamesElsewhere
 from ..storage.exchange import Exchange, Tls, own_tls
 from ..storage.fetching import Fetcher
@@ -38,7 +39,7 @@ def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = n
     if not order.exchange:
         return Files(work, store, Names(os.path.join(folder, "names")), private, machine, telling, kept)
     own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls_of(order))
-    names = NamesElsewhere(asking_of(order), own.address)
+    names = NamesElsewhere(asking_of(order), own.address, Bounded(store).came)
     return Files(work, store, names, private, f"{machine} {folder}", telling, kept)
 
 
@@ -69,8 +70,8 @@ def store_of(order: Placement) -> Store:
     store = Store(os.path.join(order.files, "objects"))
     sources: list[Fetch] = []
     if order.exchange:
-        names, fetcher = NamesElsewhere(asking_of(order)), Fetcher(store, order.exchange_token)
-        sources.append(lambda name: _fetched(name, fetcher, names))
+        names, fetcher, bounded = NamesElsewhere(asking_of(order)), Fetcher(store, order.exchange_token), Bounded(store)
+        sources.append(lambda name: _fetched(name, fetcher, names, bounded))
     if order.storage:
         sources.append(lambda name: there(order).bring(store, name))
     store.fetch = first_of(sources)
@@ -87,11 +88,13 @@ def tls_of(order: Placement) -> Tls | None:
     return own_tls() if "#" in order.exchange else None
 
 
-def _fetched(name: str, fetcher: Fetcher, names: NamesElsewhere) -> bool:
+def _fetched(name: str, fetcher: Fetcher, names: NamesElsewhere, bounded: Bounded) -> bool:
     """Brings content; a host that is killed meanwhile is waited for, with what has come."""
     for left in reversed(range(TRIES)):
         try:
-            return fetcher.fetch(name, names.homes(name))
+            found = fetcher.fetch(name, names.homes(name))
+            bounded.came(name)
+            return found
         except Unreachable:
             if not left:
                 raise
