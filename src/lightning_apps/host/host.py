@@ -466,7 +466,7 @@ class Host:
         self.pump.close()
         coordinator = getattr(self, "coordinator", None)
         if coordinator is not None:
-            self.keeping.last_snapshot(coordinator)
+            self.keeping.last_snapshot(coordinator, self.sharing.has_content)
         self.keeping.journal.close()
         self.app.exit_code = self.exit_code if self.exit_code is not None else 1
         if coordinator is not None:

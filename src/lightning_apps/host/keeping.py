@@ -133,14 +133,18 @@ class Keeping:
         ):
             self._insist(_snapshot_of(coordinator, journal, self._clock.wall()))
 
-    def last_snapshot(self, coordinator: Coordinator) -> None:
-        """At the end, so that whoever looks at the run then has no turns to go through; not where something is missing in the journal."""
+    def last_snapshot(self, coordinator: Coordinator, wanted: bool = False) -> None:
+        """At the end, so that whoever looks at the run then has no turns to go through; not where something is missing in the journal.
+
+        Args:
+            wanted: also where these are few.
+        """
         journal = self.journal
         if not isinstance(journal, SqliteJournal) or not self.progressed:
             return
         if self.complete != coordinator.turn or coordinator.turn < journal.last_turn():
             return
-        if journal.bytes_since_snapshot > max(SHORT_TAIL, journal.bytes_of_snapshot // 4):
+        if wanted or journal.bytes_since_snapshot > max(SHORT_TAIL, journal.bytes_of_snapshot // 4):
             with contextlib.suppress(JournalFull):  # then they have
                 _snapshot_of(coordinator, journal, self._clock.wall())()
 

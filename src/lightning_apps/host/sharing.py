@@ -81,6 +81,11 @@ class Sharing:
         self._next_look = now + LOOK
         return wanted
 
+    @property
+    def has_content(self) -> bool:
+        """Whether there is any that turns may name: it goes sooner where they are past."""
+        return os.path.isdir(self._folder.objects)
+
     def _needed(self) -> set[str]:
         return {name for names in list(self._carried.values()) for name in names}
 
