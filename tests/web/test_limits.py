@@ -14,6 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lightning_apps.base.settings import Settings
 from lightning_apps.web import bodies, limits
+from lightning_apps.web.access import Access, component_token, operator_token
+from lightning_apps.web.gate import Gate
 from lightning_apps.web.limits import limited
 from lightning_apps.web.server import Server, new_loop
 
@@ -195,3 +197,30 @@ def test_a_body_that_stops_coming_is_refused() -> None:
     with pytest.raises(bodies.BadBody, match="Nothing of the body"):
         asyncio.run(read())
     assert time.monotonic() - began < 60
+
+
+def test_a_second_socket_speaks_http_and_asks_everybody_for_a_token() -> None:
+    listening, plain = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    port, asking = (each.getsockname()[1] for each in (listening, plain))
+    access = Access(operator_token(b"k"), b"k", asking=asking)
+    loop = new_loop()
+
+    async def make() -> Server:
+        return Server(Gate(echo, access), listening, loop, Settings(), plain)
+
+    server = loop.run_until_complete(make())
+    thread = Thread(target=lambda: loop.run_until_complete(server.serve(lambda: None)))
+    thread.start()
+    token = component_token(access, "root.w").encode()
+
+    for _ in range(2):  # what was let in before is not let in everywhere
+        assert ask(port, HOST + b"\r\n").startswith(b"HTTP/1.1 200 ")
+        assert ask(asking, HOST + b"\r\n").startswith(b"HTTP/1.1 401 ")
+        assert ask(asking, HOST + b"Authorization: Bearer " + token + b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+    server.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    loop.close()
+    listening.close()
+    plain.close()

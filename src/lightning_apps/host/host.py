@@ -322,14 +322,14 @@ class Host:
         if pickled is None and "isolation" in self.engine.promises and self.coordinator.lineage.is_new(work):
             self._report(m.Refused(effect.place, why_not_packed(work)))
             return
-        hub, told = (self.hub.address, self.hub.expect(effect.place)), self._own_app(effect.work)
+        hub, told = (self.hub.address, self.hub.expect(effect.place)), self._own_app(effect.work, placed=True)
         shared, again = self.sharing.told(effect.place), self.coordinator.crew.lives[effect.work].calls.begun
         self.sharing.carries(effect.place, pickled)
         self.engine.place(order_for(work, effect.place, pickled, self.settings, self.folder, hub, told, shared, again))
 
-    def _own_app(self, component: str) -> dict[str, str]:
+    def _own_app(self, component: str, placed: bool = False) -> dict[str, str]:
         """What tells a component's process where its app is."""
-        return self.web.surroundings(component) if self.web is not None else {}
+        return self.web.surroundings(component, placed) if self.web is not None else {}
 
     def _send(self, effect: m.Send) -> None:
         self.hub.send(effect.place, effect.message)

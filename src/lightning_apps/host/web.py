@@ -27,7 +27,7 @@ from ..storage.drive import Drive
 from ..web.access import component_token
 from ..web.board import Board
 from ..web.postbox import Postbox
-from . import entry
+from . import distant, entry
 from .run_folder import RunFolder, write_json
 
 USUAL = 7501
@@ -83,6 +83,9 @@ class Web:
         self.port: int = self._socket.getsockname()[1]
         root_path = as_prefix(settings.root_path or app.root_path)
         self.access = entry.access_of(settings, folder, self.port, root_path)
+        self._plain = _for_other_machines(settings, folder)
+        if self._plain is not None:
+            self.access = self.access._replace(asking=self._plain.getsockname()[1])
         self._links = entry.links(settings, self.access, self.port, root_path)
         self.address = self._links.address
         self._certificate = os.path.abspath(settings.tls_cert) if settings.tls_cert else ""
@@ -120,9 +123,11 @@ class Web:
             url = page_elsewhere() or entry.to_open(self._folder, self._links)
             threading.Thread(target=_open_browser, args=(url,), name="lightning-browser", daemon=True).start()
 
-    def surroundings(self, component: str) -> dict[str, str]:
-        """What tells a component's process where its app is, and lets it in."""
+    def surroundings(self, component: str, placed: bool = False) -> dict[str, str]:
+        """What tells a component's process where its app is, and lets it in; `placed`: it may be on another machine."""
         token = component_token(self.access, component or "root")
+        if placed and self.access.asking:
+            return of_component(f"http://127.0.0.1:{self.access.asking}", token, component)
         return of_component(self.address, token, component, self._certificate)
 
     def publish(self, published: Published | None, stage: str) -> None:
@@ -160,6 +165,8 @@ class Web:
         if self._thread.is_alive():
             self._thread.join(GOODBYE)
         self._socket.close()
+        if self._plain is not None:
+            self._plain.close()
         os.close(self._wake_in)
         os.close(self._wake_out)
 
@@ -192,7 +199,7 @@ class Web:
         before = sys.getswitchinterval()
         sys.setswitchinterval(TURN_TAKING)
         try:
-            service.run(self._socket, lambda: None)
+            service.run(self._socket, lambda: None, self._plain)
         finally:
             sys.setswitchinterval(before)
 
@@ -200,9 +207,12 @@ class Web:
         poll = select.poll()
         poll.register(self._socket.fileno(), select.POLLIN)
         poll.register(self._wake_out, select.POLLIN)
+        doors = [each.fileno() for each in (self._socket, self._plain) if each is not None]
+        for door in doors[1:]:
+            poll.register(door, select.POLLIN)
         while not self._closed:
             ready = [descriptor for descriptor, _ in poll.poll()]
-            if self._socket.fileno() in ready:
+            if set(doors) & set(ready):
                 return
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_out, 4096)
@@ -236,6 +246,19 @@ def _listen(settings: Settings, folder: RunFolder) -> socket.socket:
         return bound
     where = f"{settings.host}:{settings.port}" if settings.port else settings.host
     raise PortInUse(f"The app cannot be served on {where}: {error.strerror if error else 'no such address'}.")
+
+
+def _for_other_machines(settings: Settings, folder: RunFolder) -> socket.socket | None:
+    """Where the desk passes on what works on other machines ask; a later host has the same port."""
+    if settings.link != "tls":
+        return None
+    port = distant.port_of(folder, "web.port")
+    try:
+        return _bind("127.0.0.1", port)
+    except OSError as error:
+        raise PortInUse(
+            f"Works on other machines cannot reach the app at 127.0.0.1:{port}: {error.strerror}."
+        ) from None
 
 
 def _former(path: str, host: str) -> int | None:

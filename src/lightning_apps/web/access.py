@@ -36,6 +36,7 @@ class Access(NamedTuple):
         names: other names than loopback's under which this server is known, as behind a proxy.
         places: "name:port" of those whose pages come from no usual port.
         cookie: the name of the cookie that carries a token.
+        asking: a port of this machine at which everybody needs a token: what comes there comes from other machines; 0: none.
         basic: "user:password", which is as good as the operator's token; "" for none.
     """
 
@@ -46,6 +47,7 @@ class Access(NamedTuple):
     names: frozenset[str] = frozenset()
     places: frozenset[str] = frozenset()
     cookie: str = "lightning"
+    asking: int = 0
     basic: str = ""
 
 

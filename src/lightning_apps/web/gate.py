@@ -34,10 +34,14 @@ class Gate:
 
     def __init__(self, app: ASGIApp, access: Access, root_path: str = "") -> None:
         self._app, self._access, self._root_path = app, access, root_path.rstrip("/")
+        self._rules = {access.asking: access._replace(everybody=True)} if access.asking else {}
         self._known: dict[Any, str] = {}  # requests that were let in as they are, and what they may do
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        same = None if scope["query_string"] or self._root_path else _whole(scope)
+        access = self._access
+        if self._rules and (server := scope.get("server")):
+            access = self._rules.get(server[1], access)
+        same = None if scope["query_string"] or self._root_path or access is not self._access else _whole(scope)
         allowed = self._known.get(same)
         if allowed is not None:
             scope.setdefault("state", {})["scope"] = allowed
@@ -47,7 +51,7 @@ class Gate:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         shown = _shown(scope["query_string"])
         asking = Asking(scope["scheme"], scope.get("method", "GET"), path, headers, shown)
-        verdict = decide(self._access, asking) if _one_host(scope) else TWO_HOSTS
+        verdict = decide(access, asking) if _one_host(scope) else TWO_HOSTS
         if verdict.status:
             await self._turn_away(verdict, asking, scope, receive, send)
         elif shown and _in_a_window(asking) and scope_of_token(self._access, shown):

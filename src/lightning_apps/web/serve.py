@@ -52,15 +52,17 @@ class Service:
         self._server: Server | None = None
         self._stopped = False
 
-    def run(self, listening: socket.socket, opened: Callable[[], None]) -> None:
-        """Serve until `stop`."""
+    def run(self, listening: socket.socket, opened: Callable[[], None], plain: socket.socket | None = None) -> None:
+        """Serve until `stop`; see `Server`."""
         try:
-            self._loop.run_until_complete(self._serve(listening, opened))
+            self._loop.run_until_complete(self._serve(listening, opened, plain))
         finally:
             self._loop.close()
 
-    async def _serve(self, listening: socket.socket, opened: Callable[[], None]) -> None:
-        self._server = Server(build(self.context), listening, self._loop, self.context.settings)
+    async def _serve(
+        self, listening: socket.socket, opened: Callable[[], None], plain: socket.socket | None = None
+    ) -> None:
+        self._server = Server(build(self.context), listening, self._loop, self.context.settings, plain)
         self._postbox.wake = self._wake
         self._news()
         if self._stopped:

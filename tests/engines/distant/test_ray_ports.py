@@ -17,12 +17,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 APP = """
 import http.server, os, urllib.request
 import lightning as L
+from lightning.app.utilities.state import AppState
 
 class Serve(L.LightningWork):
     def __init__(self):
         super().__init__(parallel=True, cloud_compute=L.CloudCompute(cpus=1))
 
     def run(self):
+        state = AppState(my_affiliation=())
+        state.greeting = f"{state.greeting} from {os.uname().nodename}"
+        try:
+            urllib.request.urlopen(os.environ["LIGHTNING_APP_STATE_URL"] + "/api/v1/state")
+        except urllib.error.HTTPError as error:
+            state.stranger = error.code
+
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 text = f"{self.path} on {os.uname().nodename}".encode()
@@ -41,19 +49,21 @@ class Root(L.LightningFlow):
     def __init__(self):
         super().__init__()
         self.serve, self.said = Serve(), ""
+        self.greeting, self.stranger = "hello", 0
 
     def run(self):
         self.serve.run()
         if self.serve.url and not self.said:
             with urllib.request.urlopen(self.serve.url + "/from/the/flow") as answer:
                 self.said = answer.read().decode()
+            print(self.greeting, self.stranger)
             print("heard", self.said)
 
 app = L.LightningApp(Root())
 """
 
 
-def test_a_server_on_another_machine_is_seen_by_flows_and_behind_the_apps_own_port(
+def test_a_server_on_another_machine_is_seen_by_flows_and_behind_the_apps_own_port_and_works_there_see_the_app(
     cluster: RayCluster, command_line: CommandLine
 ) -> None:
     process = cluster.run(command_line, command_line.app(APP))
@@ -66,6 +76,7 @@ def test_a_server_on_another_machine_is_seen_by_flows_and_behind_the_apps_own_po
     path, _, machine = there.partition(" on ")
     assert path == "/a/page?b=c"
     assert machine in {each.name for each in cluster.lab.machines[1:]}
+    assert f"hello from {machine} 401\n" in process.stdout  # AppState there; a token is asked for
     assert f"heard /from/the/flow on {machine}" in process.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import signal
@@ -18,11 +19,12 @@ import pytest
 from conftest import eventually, marked
 from lightning_apps.engines.minding import words
 from lightning_apps.engines.minding.desk import Desk
-from lightning_apps.engines.minding.minder import Assignment, Started, start_minder
+from lightning_apps.engines.minding.minder import Assignment, Started, dial, start_minder
 from lightning_apps.host import distant
 from lightning_apps.host.run_folder import RunFolder
 from lightning_apps.model.binding import free_port
 from lightning_apps.ports import Placement
+from web.inside import served
 
 MARK = "LIGHTNING_TEST_MARK"
 
@@ -293,6 +295,45 @@ def test_a_tunnel_carries_both_ways_and_its_halves_close_one_by_one(bench):
         sender.join()
 
     assert found == content[::-1]
+
+
+ASKS = """
+import os, urllib.request
+print(urllib.request.urlopen(os.environ["LIGHTNING_APP_STATE_URL"] + "/x", timeout=10).read().decode(), flush=True)
+print(os.environ["LIGHTNING_APP_STATE_URL"], flush=True)
+"""
+
+
+def test_a_worker_reaches_the_apps_server_by_a_port_of_its_own_machine(bench):
+    with served(app) as address:
+        scene = bench(ASKS)
+        there = msgspec.structs.replace(
+            scene.order, env={**scene.order.env, "LIGHTNING_APP_STATE_URL": f"http://{address}"}
+        )
+        scene.order = scene.desk.places["root.w@1"].order = there
+        scene.start()
+        eventually(lambda: read(scene.order.out).count("\n") == 2)
+
+    said, url = read(scene.order.out).splitlines()
+    assert said == "the app, asked for /x" and url.startswith("http://127.0.0.1:") and not url.endswith(address)
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"the app, asked for {scope['path']}".encode()})
+
+
+def test_a_stranger_is_not_passed_on_to_the_app(bench):
+    scene = bench(SLEEP)
+
+    async def knock(token: str) -> bytes:
+        reader, writer = await dial(scene.address)
+        writer.write(words.frame(words.ToApp("root.w@1", token)))
+        data = await reader.read()
+        writer.close()
+        return data
+
+    assert asyncio.run(knock("wrong")) == asyncio.run(knock("token")) == b""  # nor anybody to where no app is
 
 
 def test_a_tunnel_to_where_nobody_listens_is_closed(bench):

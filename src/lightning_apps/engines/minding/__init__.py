@@ -5,5 +5,6 @@ dial.  Knows nothing of Ray, Slurm and the like: they only start a minder somewh
     words.py     what minder and desk say to each other
     desk.py      the host's side: admits minders, keeps their output, opens tunnels
     minder.py    the other side: starts the worker, keeps the lease, ends all of it
+    way_to_app.py  how a worker reaches the app's own server, through its minder and the desk
     parcel.py    the app's folder on its way to another machine
 """

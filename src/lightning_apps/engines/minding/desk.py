@@ -22,6 +22,7 @@ import msgspec
 from ...ports import Placement
 from . import tunnel, words
 from .lease import Sight
+from .way_to_app import pass_on
 
 FIRST_WORD = 10.0  # seconds
 TUNNEL = 10.0  # seconds until a minder has dialled for one
@@ -143,6 +144,8 @@ class Desk:
             word = words.from_minder(data)
             if isinstance(word, words.Tunnel) and self._knows(word.place, word.token):
                 await self._take_tunnel(word, (reader, writer))
+            elif isinstance(word, words.ToApp) and self._knows(word.place, word.token):
+                await pass_on(self.places[word.place].order, (reader, writer))
             elif isinstance(word, words.Here):
                 await self._admit(word, reader, writer)
         except (OSError, ValueError, msgspec.DecodeError, asyncio.IncompleteReadError, asyncio.TimeoutError):

@@ -32,7 +32,8 @@ from .. import process_tree
 from . import surroundings, tidying, words
 from .lease import Lease, pause
 from .output import Spool
-from .tunnel import carry
+from .tunnel import Streams, carry
+from .way_to_app import WayToApp
 
 PR_SET_PDEATHSIG = 1
 REDIAL, REDIAL_SLOWEST = 0.05, 1.0  # seconds between tries to reach the desk
@@ -123,6 +124,7 @@ class Minder:
         self._parcel: asyncio.Queue[bytes] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()  # there is something to send
+        self._way = WayToApp(assignment.place, assignment.token, lambda: dial(assignment.desk))
 
     async def run(self) -> int:
         """Until the worker has ended and the desk knows, or nobody wants it; the exit code."""
@@ -292,8 +294,9 @@ class Minder:
                     None, surroundings.interpreter, begin.requirements
                 )
             )
+            order = await self._way.told(begin.order)
             if not self._leaving:
-                self._execute(begin, folder, python)
+                self._execute(msgspec.structs.replace(begin, order=order), folder, python)
                 return
         except (OSError, LightningError) as error:
             self._tell(words.Failed(str(error)))
@@ -485,7 +488,7 @@ def die_with_parent(parent: int) -> Callable[[], None]:
     return tie
 
 
-async def dial(desk: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def dial(desk: str) -> Streams:
     """A connection to the desk whose certificate is the right one.
 
     Raises:

@@ -1,6 +1,6 @@
 """What a minder and the desk say to each other: frames of four bytes of length (little endian) and one msgpack value, over TLS.
 
-minder → desk   Here, Beat, Running, Wrote, Ended, Want, Failed, Tunnel (the first word of a connection of its own)
+minder → desk   Here, Beat, Running, Wrote, Ended, Want, Failed, Tunnel and ToApp (first words of connections of their own)
 desk → minder   Begin, GoOn, Away, Beaten, End, Part, OpenTunnel
 """
 
@@ -92,6 +92,13 @@ class Tunnel(msgspec.Struct, frozen=True, array_like=True, tag=8):
     number: int
 
 
+class ToApp(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """The first word of a connection that goes on to the app's own server: what follows are bytes of a tunnel."""
+
+    place: str
+    token: str
+
+
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=21):
     """Start this worker.
 
@@ -151,7 +158,7 @@ class OpenTunnel(msgspec.Struct, frozen=True, array_like=True, tag=27):
     port: int
 
 
-FromMinder = Union[Here, Ended, Beat, Running, Wrote, Want, Failed, Tunnel]
+FromMinder = Union[Here, Ended, Beat, Running, Wrote, Want, Failed, Tunnel, ToApp]
 ToMinder = Union[Begin, GoOn, Away, Beaten, End, Part, OpenTunnel]
 
 _ENCODER = msgspec.msgpack.Encoder()
