@@ -65,7 +65,7 @@ class Attendant:
         self._minder.wait()
         undertake(self._assignment.mark)
         self._over.set()
-        time.sleep(UNWANTED)
+        time.sleep(min(UNWANTED, self._assignment.orphan_limit))
         if self._group is not None:
             ray_gangs.leave(self._assignment.place, self._works, self._group)
         os._exit(0)

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from conftest import eventually, marked
+from lightning_apps.engines import process_tree
 from lightning_apps.engines.minding import words
 from lightning_apps.engines.minding.desk import Desk
 from lightning_apps.engines.minding.minder import Assignment, Started, dial, start_minder
@@ -59,8 +60,10 @@ class Bench:
         assert ready.wait(5.0)
         return desk
 
-    def start(self, token: str = "token", orphan_limit: float = 20.0, address: str = "") -> Started:
-        mine = Assignment("root.w@1", token, address or self.address, "n1", "no mark", orphan_limit, self.entry)
+    def start(
+        self, token: str = "token", orphan_limit: float = 20.0, address: str = "", mark: str = "no mark"
+    ) -> Started:
+        mine = Assignment("root.w@1", token, address or self.address, "n1", mark, orphan_limit, self.entry)
         self.started.append(start_minder(mine))
         return self.started[-1]
 
@@ -358,3 +361,23 @@ def test_the_interpreter_is_this_one_where_nothing_is_asked_for():
     from lightning_apps.engines.minding import surroundings
 
     assert surroundings.interpreter(()) == sys.executable
+
+
+def test_what_a_minder_left_that_was_killed_with_its_launcher_is_ended_by_the_next_one_there(
+    bench, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    scene = bench(FAMILY)
+    scene.order = msgspec.structs.replace(scene.order, exchange="127.0.0.1:1")
+    scene.start(mark="first")
+    worker = scene.until("running")
+    eventually(lambda: "up" in read(scene.order.out))
+
+    os.kill(process_tree.look(worker).parent, signal.SIGKILL)
+    eventually(lambda: process_tree.look(worker) is None)
+    left = marked(scene.mark)
+    scene.entry = ("-c", "pass")
+    scene.start(mark="second")
+
+    assert len(left) == 2
+    scene.nothing_left()

@@ -348,6 +348,8 @@ class Minder:
         found = process_tree.look(process.pid)
         self._began = found.started if found is not None else ""
         self._tell(words.Running(self._pid, self._began))
+        if self._held:
+            self._spawn(asyncio.to_thread(_tidy))
         reading = [self._read(ours, spool) for (ours, _), spool in zip(outs, (self._out, self._err), strict=True)]
         self._spawn(self._see_it_end(process, asyncio.gather(*reading)))
 
@@ -436,8 +438,13 @@ class Minder:
 
 
 def _tidy() -> None:
+    """What nobody uses goes, and with the files of a worker what it started: its minder and its launcher have died as one."""
     with contextlib.suppress(OSError):  # another time
-        tidying.tidy(surroundings.store())
+        removed = tidying.tidy(surroundings.store())
+        for pid in process_tree.table() if any(name.startswith("files-") for name in removed) else ():
+            mark = process_tree.mark(pid)
+            if mark and os.path.basename(surroundings.files_of(mark)) in removed:
+                process_tree.send_signal(pid, signal.SIGKILL)
 
 
 def _living(pids: set[int]) -> set[int]:
