@@ -13,8 +13,6 @@ import pytest
 from conftest import CommandLine, CommandProcess, eventually
 from lightning_apps.engines import process_tree
 
-pytestmark = pytest.mark.slow
-
 APP = """
 import os, subprocess, sys, time
 import lightning as L
@@ -60,6 +58,7 @@ def pids(process: CommandProcess) -> list[int]:
     return [int(word) for line in lines for word in line[1:]]
 
 
+@pytest.mark.slow
 def test_nothing_of_an_app_stays_on_the_cluster_when_its_machine_dies(
     command_line: CommandLine, ray_here: dict[str, str]
 ) -> None:
@@ -76,3 +75,27 @@ def test_nothing_of_an_app_stays_on_the_cluster_when_its_machine_dies(
     look = [sys.executable, "-c", LOOK, ray_here["LIGHTNING_ADDRESS"], run.name]
     left = subprocess.run(look, env={**os.environ, **ray_here}, capture_output=True, text=True, timeout=90, check=True)
     assert left.stdout.strip() == "[]"
+
+
+START = """
+import os, sys
+from lightning_apps.engines import ray_launcher
+print(ray_launcher.start_head(sys.argv[1]).pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_cluster_of_our_own_ends_with_who_started_it_and_the_next_one_removes_its_folder(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    left, used_by_nobody_of_ours = tmp_path / f"ray-{os.getuid()}-left", tmp_path / f"ray-{os.getuid()}-other"
+    (tmp_path / f"{left.name}.use").touch()
+    left.mkdir(), used_by_nobody_of_ours.mkdir()
+
+    started = subprocess.run(
+        [sys.executable, "-c", START, str(tmp_path)], env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert started.returncode == -signal.SIGKILL
+    eventually(lambda: process_tree.look(int(started.stdout)) is None, 15.0)
+    assert not left.exists() and used_by_nobody_of_ours.exists()

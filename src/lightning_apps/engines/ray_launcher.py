@@ -25,6 +25,7 @@ from . import process_tree, ray_fit, ray_words
 from .desk_at import DeskAt
 from .gangs import Group, Where
 from .local import LocalEngine
+from .minding import tidying
 from .minding.minder import Assignment, encode_assignment
 from .ray_broker import Ordered
 from .remote import RemoteEngine
@@ -194,24 +195,36 @@ def _place_of(order: ray_words.ToBroker) -> str:
 
 
 def start_head(folder: str) -> subprocess.Popen[bytes]:
-    """Start a cluster on this machine that only its owner can use; it ends with whoever calls this, who has to see to that.
+    """Start a cluster on this machine that only its owner can use; it ends with this process and those that are forked from it.
 
     Raises:
         MissingExtra: Ray is not installed.
     """
     if importlib.util.find_spec("ray") is None:
         raise MissingExtra(NEEDED)
+    clear()
+    lifeline, _ = os.pipe()  # the other end stays open here
     with contextlib.suppress(FileExistsError), open(_token(folder), "x", opener=_private) as file:
         file.write(os.urandom(32).hex())
     with open(os.path.join(folder, "ray.log"), "ab", opener=_private) as log:
-        return subprocess.Popen(
+        head = subprocess.Popen(
             head_command(folder),
-            stdin=subprocess.DEVNULL,
+            stdin=lifeline,
             stdout=log,
             stderr=log,
             env={**environ(), **own_environment(folder)},
             start_new_session=True,
         )
+    os.close(lifeline)
+    return head
+
+
+def clear() -> None:
+    """Remove what is left of clusters that such heads had."""
+    folder, prefix = tempfile.gettempdir(), f"ray-{os.getuid()}-"
+    for name in os.listdir(folder):
+        if name.startswith(prefix) and os.path.exists(os.path.join(folder, f"{name}.use")):
+            tidying.remove(folder, name)
 
 
 def own_environment(folder: str) -> dict[str, str]:
@@ -226,8 +239,8 @@ def own_environment(folder: str) -> dict[str, str]:
 
 def head_command(folder: str) -> list[str]:
     """`ray start` in the foreground."""
-    command = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
-    return [sys.executable, "-c", command, "start", "--head", "--block", "--port=0", "--node-ip-address=127.0.0.1",
+    return [sys.executable, "-m", "lightning_apps.engines.ray_head", _sessions(folder), "start",
+            "--head", "--block", "--port=0", "--node-ip-address=127.0.0.1",
             "--include-dashboard=false", "--include-log-monitor=false", "--disable-usage-stats",
             f"--temp-dir={_sessions(folder)}"]  # fmt: skip
 

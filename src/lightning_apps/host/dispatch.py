@@ -82,6 +82,7 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
     code = Keeper(bodies, settings, log, folder.logs, None).run()
     if sys.stderr.isatty():
         tell_how_to_go_on(code, folder, path, settings.run_dir, log)
+    distant.clear(settings)
     return code
 
 
@@ -178,6 +179,7 @@ def _fork_keeper(app: LightningApp, settings: Settings, folder: RunFolder) -> tu
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         bodies = Bodies(lambda quiet: app, _no_host, placed.main, rehearse)
         code = Keeper(bodies, settings, _log(settings), folder.logs, Child(parent, theirs)).run()
+        distant.clear(settings)
         os._exit(code)  # buffers and atexit handlers are copies of the caller's
 
     pid = zygote.fork(keep)

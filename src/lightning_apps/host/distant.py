@@ -53,6 +53,12 @@ def prepare(settings: Settings, folder: RunFolder) -> None:
         _module(settings).start_head(folder.path)
 
 
+def clear(settings: Settings) -> None:
+    """The app has ended: remove what is left of a cluster of its own."""
+    if settings.engine in ENGINES and not settings.address:
+        _module(settings).clear()
+
+
 def examine(settings: Settings) -> Iterator[tuple[str, str]]:
     """What the engine's cluster looks like from here: "ok", "note" or "bad", and a sentence, for each finding."""
     if settings.engine in ENGINES:

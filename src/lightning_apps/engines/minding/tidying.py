@@ -47,13 +47,24 @@ def tidy(store: str, now: float | None = None) -> list[str]:
     return removed
 
 
+def remove(store: str, name: str) -> None:
+    """Remove this folder, unless somebody uses it."""
+    with contextlib.suppress(OSError):
+        if _take_away(store, name):
+            _remove(os.path.join(store, _gone(name)))
+
+
+def _gone(name: str) -> str:
+    return f"{GONE}{os.getpid()}-{name}"
+
+
 def _take_away(store: str, name: str) -> bool:
     """Whether nobody used it, and it is out of the way now."""
     folder = os.path.join(store, name)
     with _alone(f"{folder}.use") as free:
         if free:
             with contextlib.suppress(OSError):
-                os.rename(folder, os.path.join(store, f"{GONE}{os.getpid()}-{name}"))
+                os.rename(folder, os.path.join(store, _gone(name)))
             for beside in (f"{folder}.use", f"{folder}.lock"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(beside)
