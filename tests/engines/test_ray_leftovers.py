@@ -29,7 +29,7 @@ class Member(L.LightningWork):
 class Root(L.LightningFlow):
     def __init__(self):
         super().__init__()
-        gang = L.Gang("train", 2)
+        gang = L.Gang("left behind", 2)
         self.a, self.b = Member(gang), Member(gang)
 
     def run(self):
@@ -43,7 +43,8 @@ import ray, sys
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error", _node_ip_address="127.0.0.1")
 def left():
     actors = [each["name"] for each in ray.util.list_named_actors(all_namespaces=True) if each["namespace"] == sys.argv[2]]
-    return actors or [each["state"] for each in ray.util.placement_group_table().values() if each["state"] != "REMOVED"]
+    groups = [each for each in ray.util.placement_group_table().values() if each["name"].startswith("left behind")]
+    return actors or [each["state"] for each in groups if each["state"] != "REMOVED"]
 import time
 until = time.monotonic() + 60
 while left() and time.monotonic() < until:

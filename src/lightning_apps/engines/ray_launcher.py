@@ -194,8 +194,11 @@ def _place_of(order: ray_words.ToBroker) -> str:
 # a cluster of our own ------------------------------------------------------------------------------------------------
 
 
-def start_head(folder: str) -> subprocess.Popen[bytes]:
+def start_head(folder: str, *, tied: bool = True) -> subprocess.Popen[bytes]:
     """Start a cluster on this machine that only its owner can use; it ends with this process and those that are forked from it.
+
+    Args:
+        tied: else it outlives them, and somebody has to end it.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -203,7 +206,7 @@ def start_head(folder: str) -> subprocess.Popen[bytes]:
     if importlib.util.find_spec("ray") is None:
         raise MissingExtra(NEEDED)
     clear()
-    lifeline, _ = os.pipe()  # the other end stays open here
+    lifeline, ours = os.pipe()  # the other end stays open, here or there
     with contextlib.suppress(FileExistsError), open(_token(folder), "x", opener=_private) as file:
         file.write(os.urandom(32).hex())
     with open(os.path.join(folder, "ray.log"), "ab", opener=_private) as log:
@@ -214,6 +217,7 @@ def start_head(folder: str) -> subprocess.Popen[bytes]:
             stderr=log,
             env={**environ(), **own_environment(folder)},
             start_new_session=True,
+            pass_fds=() if tied else (ours,),
         )
     os.close(lifeline)
     return head
