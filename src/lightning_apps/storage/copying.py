@@ -22,9 +22,9 @@ FICLONE = 0x40049409
 SMALL = 1 << 20  # bytes up to which a file is read at once
 CHUNK = 4 << 20
 PORTION = (
-    1 << 19
-)  # bytes that are read, hashed and written in one go: a core's cache has them, and the kernel pages for them
-PORTIONS = 4  # of them under way
+    1 << 18
+)  # bytes for one read, hash or write: a core's cache has them, and a virtual machine such small pages at hand
+PORTIONS = 8  # of them under way
 NO_CLONE = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
@@ -224,16 +224,16 @@ def copy_plain(source: int, target: int) -> None:
 
 
 def write_all(target: int, data: bytes | memoryview) -> None:
-    """All of it, however often the system has to be asked."""
+    """All of it, in portions: for a large one the kernel takes large pages, which a virtual machine may have to ask its host for."""
     view = memoryview(data)
     while view:
-        view = view[os.write(target, view) :]
+        view = view[os.write(target, view[:PORTION]) :]
 
 
 def write_at(target: int, data: memoryview, at: int) -> None:
     """All of it, at a place in a file."""
     while data:
-        count = os.pwrite(target, data, at)
+        count = os.pwrite(target, data[:PORTION], at)
         data, at = data[count:], at + count
 
 
