@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ from .spare import Spare, await_order
 
 CALM = 0.05  # seconds without an order after which a spare is forked: many orders at once are not held up by it
 ALL_SIGNALS = signal.valid_signals()
+OPENMP = re.compile(r"/lib(gomp|iomp5?|omp)[.-][^/]*$")
 
 
 class Bodies(msgspec.Struct, frozen=True):
@@ -66,8 +68,29 @@ def fork(body: Callable[[], int]) -> int:
 
 
 def safe_to_fork() -> bool:
-    """Whether neither Python threads nor a GPU's driver would be torn in two by a fork."""
-    return threading.active_count() == 1 and not any(map(_is_gpu, _open_files()))
+    """Whether neither threads nor a GPU's driver would be torn in two by a fork."""
+    torn = threading.active_count() > 1 or any(map(_is_gpu, _open_files()))
+    return not torn and not (_has_openmp() and _threads_that_stay())
+
+
+def _has_openmp() -> bool:
+    """Whether a library is here whose threads a child waits for in vain: torch works with them, once it has had much to do."""
+    try:
+        with open("/proc/self/maps") as file:
+            return any(OPENMP.search(line) for line in file)
+    except OSError:
+        return False
+
+
+def _threads_that_stay() -> bool:
+    """Whether there are threads that do not end by themselves before a fork, as those of BLAS do."""
+    if len(os.listdir("/proc/self/task")) == 1:
+        return False
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return len(os.listdir("/proc/self/task")) > 1
 
 
 def _open_files() -> list[str]:
