@@ -108,6 +108,9 @@ def test_failures_and_misuse_have_their_own_codes_and_no_traceback(app: Any, lig
     code, _, errors = lightning("add", "user", "--name=a", "--times=x")
     assert (code, "'x' is not a valid integer" in errors) == (2, True)
     assert lightning("train")[0] == 2
+    for words in (["add_user"], ["add"], ["ad", "usr", "--name=a"]):
+        code, _, errors = lightning(*words)
+        assert (code, "Did you mean 'add user'?" in errors) == (2, True)
     app.process.interrupt()
     app.process.wait()
     code, _, errors = lightning("add", "user", "--name=a")

@@ -45,6 +45,7 @@ def links(app: Any) -> tuple[str, str]:
 def test_beyond_this_machine_a_token_is_made_printed_and_asked_for(serve: Any) -> None:
     app = serve(APP, "--host", "0.0.0.0")
     operator, viewer = links(app)
+    assert re.search(rf"From other machines: http://\S+:\d+/view\?token={operator}\n", app.process.stderr)
     patch = [{"op": "replace", "path": "/vars/n", "value": 1}]
 
     assert app.http.get("/api/v1/state").status_code == 401

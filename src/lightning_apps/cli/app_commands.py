@@ -31,16 +31,38 @@ class ConnectedGroup(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         connected = connection() if args and args[0] not in OURS else None
         found = connected.find(args) if connected is not None else None
-        if connected is None or found is None:
+        if connected is None:
             return super().resolve_command(ctx, args)
+        if found is None:
+            return self._ours_or_hint(ctx, args, [each["name"] for each in connected.commands])
         command, count = found
         return command["name"], _made(connected, command), args[count:]
+
+    def _ours_or_hint(
+        self, ctx: click.Context, args: list[str], names: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if near := _near(args, names):
+                raise click.UsageError(f"No such command {args[0]!r}. (Did you mean {near!r}?)", ctx) from error
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)
         if (connected := connection()) is not None:
             with formatter.section(f"Commands of the app at {connected.url}"):
                 formatter.write_dl([(each["name"], _brief(each)) for each in connected.commands])
+
+
+def _near(args: list[str], names: list[str]) -> str:
+    """The command of the app that these words may have been meant for: written with underscores, or only begun, or nearly right."""
+    from difflib import get_close_matches
+    from itertools import takewhile
+
+    words = " ".join(takewhile(lambda word: not word.startswith("-"), args)).replace("_", " ")
+    begun = [name for name in names if name == words or name.startswith(f"{words} ")]
+    return next(iter(begun or get_close_matches(words, names, 1)), "")
 
 
 def _made(connected: Connection, command: dict[str, Any]) -> click.Command:

@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from . import pages
 from .commands import Command, section_option
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ..host.run_catalog import Served
 
 LOCAL, HOME = "localhost", "127.0.0.1"
+HERE = (LOCAL, HOME, "::1")
 BARE = re.compile(
     r"(?!localhost$)[\w-]*[A-Za-z_][\w-]*|\d{8}T[\w-]+", re.ASCII
 )  # a word that is rather a name than an address
@@ -43,12 +43,9 @@ def connect(words: tuple[str, ...], token: str, trust: bool, run_dir: str | None
     ours = _own_ports(run_dir)
     meant = _meant(target, ours)
     address = parse(_here(ours) if meant == LOCAL else meant, token)
-    known = ours.get(address.port) if address.host in (LOCAL, HOME) else None
-    if known is not None:  # "localhost" may be ::1, where somebody else may listen
-        address = parse(
-            f"{known.url.partition(':')[0]}://{HOME}:{address.port}{address.path}", address.token or known.token
-        )
-        address = msgspec.structs.replace(address, certificate=known.certificate)
+    known = ours.get(address.port) if address.host in HERE else None
+    if known is not None:  # "localhost" may be another address than the run's, where somebody else may listen
+        address = parse(f"{known.url}{address.path}", address.token or known.token, certificate=known.certificate)
     own = known is not None
     app = RemoteApp(address)
     try:
@@ -101,8 +98,8 @@ def _meant(target: str, ours: dict[int, Served]) -> str:
     """A run of one's own may be called by its id, or by the name of its app where only one has it."""
     if not BARE.fullmatch(target):
         return target
-    found = [port for port, served in ours.items() if target in (served.run, served.name)]
-    return f"http://{HOME}:{found[0]}" if len(found) == 1 else target
+    found = [served.url for served in ours.values() if target in (served.run, served.name)]
+    return found[0] if len(found) == 1 else target
 
 
 def _did_you_mean(target: str, ours: dict[int, Served]) -> Exception:
@@ -112,6 +109,9 @@ def _did_you_mean(target: str, ours: dict[int, Served]) -> Exception:
     from ..base.errors import RunError
 
     names = sorted({word for served in ours.values() for word in (served.name, served.run) if word})
+    if target in names:
+        same = ", ".join(served.run for served in ours.values() if served.name == target)
+        return RunError(f"More than one app that runs here is called {target!r}; name one by its id: {same}.")
     close = get_close_matches(target, [LOCAL, *names], 1, 0.6)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     running = ", ".join(f"{served.name} ({served.url})" for served in ours.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import NamedTuple
 
 from ..base.errors import UsageError
@@ -13,6 +14,7 @@ from .run_folder import RunFolder
 TOKEN = "LIGHTNING_APP_TOKEN"
 SHORTEST = 16
 OPENING = "open.html"
+EVERYWHERE = ("0.0.0.0", "", "::")
 
 
 class Links(NamedTuple):
@@ -22,7 +24,7 @@ class Links(NamedTuple):
         address: "http://127.0.0.1:7501", for programs.
         operator: to do everything with it.
         viewer: to look at it only; "" where whoever comes may do everything.
-        elsewhere: the operator's link under the names and the prefix that a proxy shows it by, without its scheme; "" for none.
+        elsewhere: how others find it, as a sentence with the operator's link; "" if only this machine does.
     """
 
     address: str
@@ -107,14 +109,13 @@ def links(settings: Settings, access: Access, port: int, root_path: str = "") ->
     address = f"{scheme}://{_shown(settings.host)}:{port}"
     if not access.everybody:
         return Links(address, f"{address}/view", "")
-    view = f"{root_path}/view?token={access.operator}"
-    names = sorted(access.places) or (["…"] if root_path else [])
-    return Links(
-        address=address,
-        operator=f"{address}/view?token={access.operator}",
-        viewer=f"{address}/view?token={viewer_token(access)}",
-        elsewhere=" or ".join(f"{name}{view}" for name in names),
-    )
+    view, look = f"/view?token={access.operator}", f"/view?token={viewer_token(access)}"
+    outer = f"{scheme}://{socket.gethostname()}:{port}" if settings.host in EVERYWHERE else address
+    elsewhere = f"From other machines: {outer}{view}" if outer != address else ""
+    if names := sorted(access.places) or (["…"] if root_path else []):
+        through = " or ".join(f"{name}{root_path}{view}" for name in names)
+        elsewhere = f"Through the proxy in front of it: {through}"
+    return Links(address, f"{address}{view}", f"{outer}{look}", elsewhere)
 
 
 def to_open(folder: RunFolder, found: Links) -> str:
@@ -130,6 +131,6 @@ def to_open(folder: RunFolder, found: Links) -> str:
 
 def _shown(host: str) -> str:
     """An address as it stands in a URL that this machine's browser can open."""
-    if host in ("0.0.0.0", ""):
+    if host in EVERYWHERE[:2]:
         return "127.0.0.1"
     return "[::1]" if host == "::" else f"[{host}]" if ":" in host else host

@@ -29,7 +29,7 @@ from .run_folder import RunFolder, all_runs, base_folder, create, write_json
 READABLE = (Drive, Path, Payload)  # types beyond the base that states may hold
 RUNNING, STARTING, FORKED, INTERRUPTED = "running", "starting", "forked", "interrupted"
 ALL_RUNS_KEPT = 1 << 30
-WEB, LOCAL = "web.json", ("127.0.0.1", "0.0.0.0", "localhost")  # where a run is served
+WEB, LOCAL = "web.json", ("127.0.0.1", "0.0.0.0", "localhost", "::1", "::", "")  # where a run is served
 
 
 class Summary(msgspec.Struct):
@@ -97,7 +97,7 @@ class Served(msgspec.Struct, frozen=True):
 
 
 def served_here(settings: Settings) -> dict[int, Served]:
-    """The ports at which living runs of this user are served at 127.0.0.1."""
+    """The ports at which living runs of this user are served to this machine."""
     base, found = base_folder(settings), {}
     for name in all_runs(base):
         path = os.path.join(base, name)

@@ -116,7 +116,7 @@ class Web:
         self._thread.start()
         self._log.info(f"Your app has started. View it in your browser: {self._links.operator}")
         if self._links.elsewhere:
-            self._log.info(f"Through the proxy in front of it: {self._links.elsewhere}")
+            self._log.info(self._links.elsewhere)
         if self._links.viewer:
             self._log.info(f"Whoever shall only look at it: {self._links.viewer}")
         if shows and self._settings.open_ui and browser_wanted():
