@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import resource
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -200,11 +202,11 @@ def test_two_thousand_readers_all_see_the_end(serve: Any) -> None:
 # the feed alone ------------------------------------------------------------------------------------------------------
 
 
-def fed(turns: int, value: Any = 0) -> tuple[Feed, Board, int]:
+def fed(turns: int, value: Any = 0, spent: Any = time.thread_time) -> tuple[Feed, Board, int]:
     """A feed that saw so many turns of a flow that counts, and where a reader began."""
     talk = Talk(Root())
     board = Board(deque([talk.core.show_all()]), 1)
-    feed = Feed(board, asyncio.new_event_loop())
+    feed = Feed(board, asyncio.new_event_loop(), spent)
     feed.follow()
     number = feed.now
     for n in range(turns):
@@ -237,6 +239,21 @@ def test_what_is_kept_for_readers_is_bounded() -> None:
 
     feed, _, _ = fed(40, "x" * (BYTES // 10))
     assert sum(len(entry.changes) for entry in feed._entries) <= BYTES
+
+
+@pytest.mark.parametrize(("cost", "waits"), [(0.0, False), (60.0, True)])
+def test_a_delivery_is_followed_by_a_pause_only_for_what_it_cost(cost: float, waits: bool) -> None:
+    feed, _, _ = fed(1, spent=itertools.count(0.0, cost).__next__)
+
+    async def deliver_twice() -> None:
+        for _ in range(2):
+            feed._news = True
+            feed.deliver()
+            await asyncio.sleep(0)  # those whom it woke
+
+    feed._loop.run_until_complete(deliver_twice())
+
+    assert (feed._timer is not None) == waits
 
 
 def test_readers_are_told_how_far_a_transfer_is_and_the_state_stays_what_it_was() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .board import Board
 
 ENTRIES, BYTES = 4096, 8 << 20  # what is kept of the past
 ENOUGH = 64 << 10  # bytes of changes that are told one by one however small the state is
-SHARE = 4  # a delivery is followed by a pause of so many times what it took
+SHARE = 4  # a delivery is followed by a pause of so many times what it cost
 
 
 class Entry(NamedTuple):
@@ -23,12 +25,17 @@ class Entry(NamedTuple):
 class Feed:
     """Follows the board from the first reader on, until a while after the last.
 
+    Args:
+        spent: seconds that this thread has worked: waiting for a processor that others use is no reason for a longer pause.
+
     Attributes:
         readers: how many follow.
     """
 
-    def __init__(self, board: Board, loop: asyncio.AbstractEventLoop) -> None:
-        self._board, self._loop = board, loop
+    def __init__(
+        self, board: Board, loop: asyncio.AbstractEventLoop, spent: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._board, self._loop, self._spent = board, loop, spent
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._first = 0  # number of the oldest entry
@@ -82,13 +89,12 @@ class Feed:
         self._board.catch_up()
         self._news = False
         bell, self._bell = self._bell, asyncio.Event()
-        began = self._loop.time()
+        began = self._spent()
         bell.set()
         self._loop.call_soon(self._delivered, began)  # behind everybody whom the bell woke
 
     def _delivered(self, began: float) -> None:
-        now = self._loop.time()
-        self._not_before = now + SHARE * (now - began)
+        self._not_before = self._loop.time() + SHARE * (self._spent() - began)
 
     # -- the readers' side ---------------------------------------------------------------------------------
 
