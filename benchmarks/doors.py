@@ -1,8 +1,14 @@
-"""What the front door costs: the same servers asked directly and through it, in one run.  `python benchmarks/doors.py [--seconds 3]`"""
+#!/usr/bin/env python3
+"""What the front door costs: the same servers asked directly and through it, in one run.
+
+usage: benchmarks/doors.py [--seconds 3] [--nginx PATH]
+With --nginx a server of nginx with one worker stands beside our door, before the same servers: what a proxy written in C reaches here.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -15,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 APP = """
@@ -55,6 +61,26 @@ class Root(L.LightningFlow):
 
 app = L.LightningApp(Root())
 """
+
+NGINX = """
+{user}
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/err;
+events {{ worker_connections 500; }}
+http {{
+  access_log off; keepalive_requests 100000000;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  upstream work {{ server 127.0.0.1:{work}; keepalive 8; keepalive_requests 100000000; }}
+  upstream frontend {{ server unix:{frontend}; keepalive 8; keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{port}; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_buffers 8 256k; proxy_buffer_size 64k; proxy_busy_buffers_size 512k; proxy_max_temp_file_size 0;
+    location /w/root.serve/ {{ proxy_pass http://work/; }}
+    location /f/root/ {{ proxy_pass http://frontend; }}
+  }}
+}}
+"""
+ROUNDS = 5
 
 Dial = Callable[[], socket.socket]
 
@@ -112,40 +138,70 @@ def measured(dial: Dial, path: str, seconds: float, connections: int) -> tuple[f
     return len(times) / (time.perf_counter() - began), sorted(times)
 
 
-def compare(name: str, direct: tuple[Dial, str], door: tuple[Dial, str], seconds: float) -> None:
-    """Small answers one at a time, then a megabyte by one and by four connections; both ways in turn, thrice."""
-    small: dict[str, list[float]] = {"direct": [], "door": []}
-    for _ in range(3):
-        for way, (dial, path) in (("direct", direct), ("door", door)):
-            _, times = measured(dial, f"{path}/small", seconds / 3, 1)
-            small[way].append(statistics.median(times) * 1e3)
-    plain, through = statistics.median(small["direct"]), statistics.median(small["door"])
-    print(f"{name}: 100 bytes, p50: direct {plain:.3f} ms, door {through:.3f} ms, added {through - plain:.3f} ms")
+Ways = dict[str, tuple[Dial, str]]  # the first is what the others are compared with
+
+
+def compare(name: str, ways: Ways, seconds: float) -> None:
+    """Small answers one at a time, then a megabyte by one and by four connections; all ways in turn, five times."""
+    small = in_turn(ways, "small", seconds, 1, lambda rate, times: statistics.median(times) * 1e3)
+    first = next(iter(small.values()))
+    told = [f"{way} {took:.3f} ms ({took - first:+.3f})" for way, took in small.items()]
+    print(f"{name}: 100 bytes, p50: {', '.join(told)}", flush=True)
     for connections in (1, 4):
-        rates: dict[str, list[float]] = {"direct": [], "door": []}
-        for _ in range(3):
-            for way, (dial, path) in (("direct", direct), ("door", door)):
-                rates[way].append(measured(dial, f"{path}/megabyte", seconds / 3, connections)[0])
-        fast, slow = statistics.median(rates["direct"]), statistics.median(rates["door"])
-        print(f"{name}: 1 MiB, {connections} connections: direct {fast:.0f}/s, door {slow:.0f}/s, {slow / fast:.0%}")
+        rates = in_turn(ways, "megabyte", seconds, connections, lambda rate, times: rate)
+        first = next(iter(rates.values()))
+        told = [f"{way} {rate:.0f}/s ({rate / first:.0%})" for way, rate in rates.items()]
+        print(f"{name}: 1 MiB, {connections} connections: {', '.join(told)}", flush=True)
+
+
+def in_turn(
+    ways: Ways, what: str, seconds: float, connections: int, of: Callable[[float, list[float]], float]
+) -> dict[str, float]:
+    """The median of each way, in five rounds."""
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way, (dial, path) in ways.items():
+            found[way].append(of(*measured(dial, f"{path}/{what}", seconds / ROUNDS, connections)))
+    return {way: statistics.median(values) for way, values in found.items()}
+
+
+@contextlib.contextmanager
+def nginx(binary: str, folder: Path, work: int, frontend: str) -> Iterator[int]:
+    """nginx with one worker before both servers; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    (folder / "nginx").mkdir()
+    config = folder / "nginx" / "conf"
+    user = "" if os.geteuid() else "user root;"  # else it would not get at the socket
+    config.write_text(NGINX.format(user=user, folder=folder / "nginx", port=port, work=work, frontend=frontend))
+    process = subprocess.Popen([binary, "-e", str(folder / "nginx" / "err"), "-c", str(config)])
+    try:
+        wait_for(port, "/w/root.serve/small")
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def wait_for(port: int, path: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request("GET", path)
-        if connection.getresponse().status == 200:
-            return
+        with contextlib.suppress(ConnectionRefusedError):
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
         time.sleep(0.1)
     raise SystemExit(f"{path} does not answer")
 
 
 def main() -> None:
     """Run the app, compare, end it."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each figure")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--nginx", help="the program")
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "app.py").write_text(APP)
         errors = Path(folder, "err")
@@ -163,8 +219,18 @@ def main() -> None:
             connection.request("GET", "/api/v1/doors")
             inner = int(json.loads(connection.getresponse().read())["doors"]["w/root.serve"]["url"].rpartition(":")[2])
             path = next(str(each) for each in Path(folder).rglob("*.pages/*"))
-            compare("work (TCP)", (tcp(inner), ""), (tcp(port), "/w/root.serve"), seconds)
-            compare("frontend (Unix socket)", (unix(path), "/f/root"), (tcp(port), "/f/root"), seconds)
+            works: Ways = {"direct": (tcp(inner), ""), "door": (tcp(port), "/w/root.serve")}
+            pages: Ways = {
+                "the same server directly by TCP": (tcp(inner), ""),
+                "door": (tcp(port), "/f/root"),
+                "by its Unix socket": (unix(path), "/f/root"),
+            }
+            with contextlib.ExitStack() as stack:
+                if arguments.nginx:
+                    beside = stack.enter_context(nginx(arguments.nginx, Path(folder), inner, path))
+                    works["nginx"], pages["nginx"] = (tcp(beside), "/w/root.serve"), (tcp(beside), "/f/root")
+                compare("work (TCP)", works, seconds)
+                compare("frontend (Unix socket)", pages, seconds)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times reading the state over HTTP and WebSocket, and what that does to the flow.
 
-usage: benchmarks/web.py [--ours BIN] [--peer BIN] [--seconds 5] [--connections 32] [--rate 3000]
+usage: benchmarks/web.py [--ours BIN] [--peer BIN] [--seconds 5] [--connections 32] [--rate 3000] [--streams 2000]
 BIN is a virtual environment's bin folder.  The app holds 100 KB of state; a work changes one number 100 times a second, and the flow
 notes how long each change took to reach it.  The load comes from another process, over connections that stay open.
 """
@@ -11,8 +11,10 @@ import asyncio
 import base64
 import contextlib
 import json
+import multiprocessing
 import os
 import re
+import resource
 import selectors
 import signal
 import socket
@@ -181,14 +183,19 @@ def load(port: int, connections: int, seconds: float, rate: float = 0.0) -> dict
     return {"per_second": round(len(times) / (time.monotonic() - began)), **ms(times)}
 
 
+def upgrade(path: str) -> bytes:
+    """The request that opens a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
 async def watch(port: int, path: str, seconds: float) -> list:
     """When a WebSocket said that something had changed, and what it said."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    key = base64.b64encode(os.urandom(16)).decode()
-    writer.write(
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
+    writer.write(upgrade(path))
     await reader.readuntil(b"\r\n\r\n")
     found, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
@@ -210,6 +217,40 @@ def of_stream(port: int, seconds: float) -> list:
             if change.get("path") == ["at"] and change["component"] == "root.tick":
                 took.append(at - change["value"])
     return took
+
+
+def read_on(port: int, count: int, told) -> None:
+    """Open so many streams and read whatever comes, without a look at it; the body of a process of its own."""
+    selector, buffer = selectors.DefaultSelector(), bytearray(1 << 20)
+    for _ in range(count):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.sendall(upgrade("/api/v1/stream"))
+        sock.recv_into(buffer)
+        selector.register(sock, selectors.EVENT_READ, sock)
+    told.send(count)
+    while True:
+        for key, _ in selector.select():
+            if not key.data.recv_into(buffer):
+                raise SystemExit("the server hung up on a stream")
+
+
+@contextlib.contextmanager
+def crowd(port: int, count: int):
+    """So many streams are open meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    here, there = multiprocessing.Pipe()
+    reader = multiprocessing.Process(target=read_on, args=(port, count, there), daemon=True)
+    reader.start()
+    there.close()
+    assert here.recv() == count
+    try:
+        yield
+        assert reader.is_alive(), "the streams were cut"
+    finally:
+        reader.kill()
+        reader.join()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def of_counter(port: int, app: App, seconds: float) -> list:
@@ -237,6 +278,12 @@ def measure(bin_dir: str, framework: str, arguments: argparse.Namespace) -> dict
             figures["flow beside the paced"] = ms(app.flow(began))
             if ours:
                 figures["a change on the stream"] = ms(of_stream(app.port, arguments.seconds))
+                with crowd(app.port, arguments.streams):
+                    began = time.monotonic()
+                    figures[f"a change on one of {arguments.streams} streams"] = ms(
+                        of_stream(app.port, arguments.seconds)
+                    )
+                    figures[f"flow beside {arguments.streams} streams"] = ms(app.flow(began))
         finally:
             app.end()
     with tempfile.TemporaryDirectory() as folder:
@@ -254,6 +301,7 @@ def main() -> None:
     parser.add_argument("--peer")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--streams", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=3000.0)
     parser.add_argument("--repeat", type=int, default=1)
     arguments = parser.parse_args()
