@@ -25,6 +25,7 @@ from ..worker.process import Threaded
 from . import first_state, signals
 from .clock import SystemClock
 from .control import Control
+from .heartbeat import Heartbeat
 from .keeping import Keeping
 from .listening import hub_of
 from .main_file import app_file, surroundings
@@ -74,6 +75,7 @@ class Host:
         self.pump = Pump(self.slow.look, self._plenty)
         self.hub = hub_of(settings, folder, self.pump, self._report, self.keeping.generation)
         self.control = Control(settings, folder, self.pump, self._report, self._is_work, self._how_it_is, self._abandon)
+        self.heartbeat = Heartbeat(folder.path, self.pump.alarm)
         self.provenance: Provenance | None = None
         self.web: Web | None = None
         self.showing: Showing | None = None
@@ -152,6 +154,7 @@ class Host:
         )
 
     def _live(self) -> None:
+        self.heartbeat.begin()
         self.app.stage = AppStage.RUNNING
         if self.settings.blocking and not self._was_let_go():
             self.coordinator.held, self.app.stage = True, AppStage.BLOCKING
@@ -463,6 +466,7 @@ class Host:
         self.engine.let_go()
         if self.provenance is not None:
             self.provenance.finish()
+        self.heartbeat.end()
         self.pump.close()
         coordinator = getattr(self, "coordinator", None)
         if coordinator is not None:

@@ -18,6 +18,7 @@ import msgspec
 from ..base.errors import RunError, UsageError
 from ..base.settings import Settings
 from ..engines import process_tree
+from . import heartbeat
 
 NAME = ".lightning-runs"
 
@@ -102,8 +103,26 @@ class RunFolder:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise RunError(f"The run {self.id} is still going on{_whose(self.entry())}: stop it first.") from None
+            raise RunError(self._held(self.entry())) from None
+        entry = self.entry()
+        if entry is not None and _is_elsewhere(entry) and (age := heartbeat.age(self.path)) < heartbeat.SILENT:
+            lock.close()
+            raise RunError(
+                f"The run {self.id} goes on on the machine {entry.machine}, heard {age:.0f} s ago: stop it there, or try again when "
+                f"it was not heard for {heartbeat.SILENT:g} s."
+            )
         self._lock = lock
+
+    def _held(self, entry: HostEntry | None) -> str:
+        """Why the lock cannot be had."""
+        age = heartbeat.age(self.path) if entry is not None and _is_elsewhere(entry) else 0.0
+        if entry is None or age < heartbeat.SILENT:
+            return f"The run {self.id} is still going on{_whose(entry)}: stop it first."
+        path = os.path.join(self.path, "lock")
+        return (
+            f"The run {self.id} is locked by the machine {entry.machine}, which was not heard for {min(age, 1e9):.0f} s: stop it "
+            f"there, or, if that machine is gone for good, remove the file {path} and try again."
+        )
 
     def unlock(self) -> None:
         """Leave it to another process."""
@@ -148,8 +167,10 @@ class RunFolder:
         return True
 
     def host_lives(self) -> bool:
-        """Whether the host that wrote itself down is still there; unknown for another machine, which counts as yes."""
+        """Whether the host that wrote itself down is still there; on another machine: holds its lock, or was heard lately."""
         entry = self.entry()
+        if entry is not None and _is_elsewhere(entry):
+            return heartbeat.is_locked(os.path.join(self.path, "lock")) or heartbeat.age(self.path) < heartbeat.SILENT
         return entry is not None and _lives(entry)
 
     def starts(self) -> bool:
@@ -278,6 +299,10 @@ def this_process(keeper: int = 0) -> HostEntry:
     """Enough to tell this process from any other."""
     me = process_tree.look(os.getpid())
     return HostEntry(os.getpid(), me.started if me else "", boot_id(), socket.gethostname(), keeper)
+
+
+def _is_elsewhere(entry: HostEntry) -> bool:
+    return entry.machine != socket.gethostname()
 
 
 def _lives(entry: HostEntry) -> bool:
