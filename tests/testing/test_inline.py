@@ -8,7 +8,8 @@ import lightning as L
 import pytest
 from lightning.testing import AppTest, WorkFailed
 
-from testing.apps import Training, Two
+from lightning_apps.base.errors import KitError
+from testing.apps import Train, Training, Two
 
 
 def test_an_app_runs_for_real_from_beginning_to_end() -> None:
@@ -23,6 +24,31 @@ def test_some_works_run_and_others_are_played() -> None:
 
     assert [work.stage for work in app.works.values()] == ["succeeded", "running"]
     app.works["b"].finish(1)
+    assert app.finish() == 0
+
+
+def test_a_name_that_is_no_works_is_refused_at_once_where_one_is_near_and_else_in_the_end() -> None:
+    with pytest.raises(KitError, match=r"inline: the app has no work 'trian': did you mean 'root\.train'\?"):
+        AppTest(Training, inline=["trian"]).settle()
+
+    app = AppTest(Training, inline=["report", "train"])
+    with pytest.raises(KitError, match=r"inline: the app has no work 'report'; it has root\.train\."):
+        app.finish()
+
+
+def test_works_that_are_run_for_real_may_be_made_later() -> None:
+    class Later(Training):
+        train_2: Any = None
+
+        def run(self) -> None:
+            if self.train.run(lr=0.5) and self.train_2 is None:
+                self.train_2 = Train()
+            if self.train_2 is not None and self.train_2.run(lr=1.0):
+                self.stop()
+
+    app = AppTest(Later, inline=["train_2", "tr*n_2"]).settle()
+    app.works["train"].finish(5.0)
+
     assert app.finish() == 0
 
 

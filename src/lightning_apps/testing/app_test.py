@@ -10,10 +10,9 @@ from typing import Any
 
 from ..base import messages as m
 from ..base.errors import AppNeverRests, AppWaits, KitError
-from ..core.story import Story
-from .calls_told import CallMade, CallsMade
 from .clock import BEGIN, VirtualClock, seconds_of
-from .names import find, matches, meant
+from .looks import Looks
+from .names import find, matches, meant, mistaken
 from .origin import Origin
 from .played_host import Point
 from .reasons import failure_of, how_it_stands, what_it_waits_for
@@ -25,7 +24,7 @@ from .works import PlayedWork, PlayedWorks
 TURNS, TIMERS = 10_000, 10_000
 
 
-class AppTest:
+class AppTest(Looks):
     """An app whose works are played by the test, or run for real in its own thread.
 
     Args:
@@ -70,6 +69,7 @@ class AppTest:
         self.clock, self._terminal = clock or VirtualClock(start, zone), Terminal(echo=_echo)
         self._origin = Origin(app, argv)
         self._inline = (inline,) if isinstance(inline, str) else inline
+        self._seen: set[str] = set()  # the works there were
         self._told = False
         self._asked = 0
         self.scripts: Scripts | None = None
@@ -88,8 +88,10 @@ class AppTest:
             _began(self)
         with self._terminal.listening():
             self.stage.open()
+        self._seen.update(self.works)
 
     def _is_inline(self, name: str) -> bool:
+        self._seen.add(name)
         return self._inline if isinstance(self._inline, bool) else matches(name, self._inline)
 
     def __enter__(self) -> AppTest:
@@ -122,11 +124,24 @@ class AppTest:
             BaseException: what the flow raised, or the work whose failure ended the app; once.
             WorkFailed: the failure of a work ended the app, without an exception.
             AppNeverRests: there were more turns than `limit`.
+            KitError: `inline` names a work that the app has not got.
         """
         with self.acting():
             self.stage.rest(limit)
         self._raise_failure()
+        self._refuse_strangers()
         return self
+
+    def _refuse_strangers(self) -> None:
+        """Names in `inline` that are no work's: those near to one's at once, others when no more works can come."""
+        if isinstance(self._inline, bool):
+            return
+        self._seen.update(self.works)
+        for name in self._inline:
+            if any(matches(seen, (name,)) for seen in self._seen):
+                continue
+            if self.exit_code is not None or ("*" not in name and mistaken(name, self._seen)):
+                raise KitError(f"inline: the app has no work {name!r}{meant(name, self._seen)}")
 
     def turn(self) -> AppTest:
         """One turn of the flow, with whatever has come; raises what `settle` would."""
@@ -241,63 +256,6 @@ class AppTest:
         """From now on plays go on through deaths: what was played in an attempt that is lost is played again in the next."""
         self.scripts = Scripts(lambda: self.stage.host.coordinator)
         self.stage.engine.began = self.scripts.began
-
-    # -- looking at it -----------------------------------------------------------------------------------
-
-    @property
-    def root(self) -> Any:
-        """The root flow."""
-        return self.stage.host.coordinator.root
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The state of everything, in the shape of `LightningApp.state_vars`: plain values, a copy."""
-        return self.stage.host.app.state_vars
-
-    @property
-    def values(self) -> dict[str, dict[str, Any]]:
-        """The attributes of every component by its full name, without what the framework keeps in the state: for snapshots."""
-        tree = self.stage.host.coordinator.tree
-        return {
-            name: {key: value for key, value in component._lit_vars().items() if key[0] != "_"}
-            for name, component in sorted(tree.items())
-        }
-
-    @property
-    def exit_code(self) -> int | None:
-        """None while the app runs."""
-        exit = self.stage.host.exit
-        return None if exit is None else exit.code
-
-    @property
-    def now(self) -> datetime:
-        """What time it is."""
-        return self.clock.now
-
-    @property
-    def output(self) -> str:
-        """Everything that was printed, by the flow, by works that ran inline and by the framework."""
-        return self._terminal.text
-
-    @property
-    def calls(self) -> list[CallMade]:
-        """Every call of every work so far, in the order in which they were asked for."""
-        with self._origin.present():  # for classes of the app file among the arguments
-            return CallsMade().follow(self.stage.journal.records())
-
-    def why(self, work: str, call: str | int = "") -> str:
-        """Why a work ran, waits, failed or did not run: what `lightning why` would say.
-
-        Args:
-            call: its number; the one that was asked for last if not given.
-        """
-        name = work if work in {each.work for each in self.calls} else find(work, self.works, "work")
-        story = Story(name).follow(self.stage.journal.records())
-        found = story.find(str(call))
-        if call and found is None:
-            raise KitError(f"{name} has no call {call}; it has {', '.join(map(str, story.calls)) or 'none'}.")
-        lines = [story.verdict(found, self.exit_code is None, self.clock.wall())]
-        return "\n".join(lines + [f"  turn {each.turn}: {each.text}" for each in story.of(found)])
 
     # -- why it does not go on ---------------------------------------------------------------------------
 
