@@ -54,6 +54,23 @@ def test_a_failed_call_that_the_flow_retries_at_once_does_not_end_the_app():
     assert app.exit_code is None and app.works["w"].inside.attempt == 2
 
 
+def test_of_two_that_failed_together_the_one_that_is_not_made_again_ends_the_app():
+    def run(flow):
+        if flow.v.has_failed:
+            flow.v.retry()
+        flow.v.run()
+        flow.w.run()
+
+    talk = Talk(Root(run, v=Work(parallel=True), w=Work(parallel=True)))
+    talk.settle()
+    talk.arrive("v", "w")
+    failure = m.Failure("user_exception", "boom", "ValueError")
+
+    effects = talk.tell(*(talk.moved(name, "failed", None, failure) for name in "vw"))
+
+    assert [exit.work for exit in of(effects, m.Exit)] == ["root.w"]
+
+
 def test_a_failed_call_is_not_made_again_by_the_same_arguments_but_by_others():
     app = AppTest(Root(call, w=Work(parallel=True, raise_exception=False)))
     app.works["w"].fail(ValueError)

@@ -374,6 +374,9 @@ class Asks(Root):
     def end(self) -> None:
         self.stop("by request")
 
+    def give_up(self) -> None:
+        self.fail("on request")
+
     def leave(self) -> None:
         raise SystemExit(3)
 
@@ -392,7 +395,43 @@ def test_a_handler_may_end_the_app():
     effects = talk.tell(m.Asked("1", "root", "end"))
 
     assert of(effects, m.Reply)[0].error is None
-    assert of(effects, m.Exit)[0].code == 0
+    assert of(effects, m.Exit) == [m.Exit(0, "by request", None, "")]
+
+
+def test_a_handler_may_end_the_app_as_failed():
+    talk = Talk(Asks())
+
+    assert of(talk.tell(m.Asked("1", "root", "give_up")), m.Exit) == [m.Exit(1, "on request", None, "")]
+
+
+def test_a_handler_that_is_interrupted_leaves_no_trace():
+    class Interrupted(Asks):
+        def write(self):
+            self.n = 7
+            talk.core.interrupt()
+
+    talk = Talk(Interrupted())
+    talk.settle()
+
+    with pytest.raises(KeyboardInterrupt):
+        talk.ask("write")
+
+    assert talk.root.n == 0 and not talk.core.cut_short().record.done
+
+
+def test_after_an_end_nothing_that_comes_is_a_failure_or_begun():
+    talk = Talk(Root(lambda flow: flow.w.run(flow.n), w=Work(parallel=True)))
+    talk.settle()
+    talk.arrive("w")
+    talk.running("w")
+    place = talk.place("w")
+
+    moved = talk.moved("w", "failed", None, m.Failure("user_exception", "cut short", "ValueError"))
+    outcome = talk.core.absorb([moved, m.Waiting(place, "no room"), m.Exited(place, 1)], 1001.0)
+
+    assert outcome.record.done == [["ending", "the app has ended"]] and not outcome.effects
+    assert talk.root.w.status.stage == "running"
+    assert talk.core.absorb([m.Waiting(place, "no room")], 1001.0, "by hand").record.done == []
 
 
 class Answers(L.LightningFlow):

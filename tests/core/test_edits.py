@@ -7,7 +7,7 @@ import decimal
 import enum
 import json
 import uuid
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,6 +34,15 @@ class Colour(enum.Enum):
 class Point:
     x: int = 1
     tags: list[str] = field(default_factory=list)
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Name(str):
+    """A text of its own kind."""
 
 
 class Pair(NamedTuple):
@@ -86,13 +95,18 @@ def put(value: Any, *path: Any, op: str = "put", component: str = "root") -> Edi
         (Point(), {"x": 5, "tags": ["a"]}, Point(5, ["a"])),
         (Pair(1, "a"), [2, "b"], Pair(2, "b")),
         (b"ab", "Y2Q=", b"cd"),
-        (deque([1]), [1, 2], deque([1, 2])),
+        (deque([1], maxlen=2), [1, 2, 3], deque([2, 3], maxlen=2)),
+        ({(1, 2): 0.5, None: 1}, {"(1, 2)": 1, "null": 2}, {(1, 2): 1.0, None: 2}),
+        ({1: "a", "b": "c"}, {"1": "x", "2": "y"}, {1: "x", "2": "y"}),
+        (Counter(a=1), {"a": 2, "b": 3}, Counter(a=2, b=3)),
+        (Level.LOW, 2, Level.HIGH),
+        (Name("a"), "b", Name("b")),
     ],
 )
 def test_a_value_from_json_takes_the_type_of_what_is_there(present: Any, value: Any, expected: Any) -> None:
     made = like(present, value)
 
-    assert type(made) is type(expected) and made == expected
+    assert type(made) is type(expected) and made == expected and repr(made) == repr(expected)  # 1 is not 1.0
 
 
 @pytest.mark.parametrize(
@@ -106,6 +120,8 @@ def test_a_value_from_json_takes_the_type_of_what_is_there(present: Any, value: 
         ({1}, 3),
         ({1}, [[1]]),
         (b"a", "%"),
+        (Counter(a=1), "x"),
+        (Counter(a=1), [1]),
     ],
 )
 def test_what_cannot_take_that_type_is_refused_in_a_sentence(present: Any, value: Any) -> None:
@@ -121,10 +137,19 @@ def test_numpy_and_pydantic_values_keep_their_kind() -> None:
     assert array.dtype == "float32" and array.tolist() == [[1, 2], [3, 4]]
     assert type(like(numpy.int8(3), 4)) is numpy.int8
     assert like(Model(), {"x": 4}) == Model(x=4)
-    with pytest.raises(CannotEdit):
+    assert like(numpy.array([1]), []).shape == (0,)
+    with pytest.raises(CannotEdit, match="cannot become a Model"):
         like(Model(), {"x": "no"})
-    with pytest.raises(CannotEdit):
+    with pytest.raises(CannotEdit, match="cannot become a ndarray"):
         like(numpy.array([1]), [[1], [1, 2]])
+
+
+@pytest.mark.parametrize(("length", "said"), [(58, f"'{58 * 'a'}'"), (59, f"'{58 * 'a'}…")])
+def test_a_refused_value_is_shown_up_to_60_characters(length: int, said: str) -> None:
+    with pytest.raises(CannotEdit) as caught:
+        like({1}, length * "a")
+
+    assert str(caught.value) == f"{said} cannot become a set, which is what is there now."
 
 
 def test_an_edit_is_as_if_the_flow_had_assigned_and_says_its_turn() -> None:

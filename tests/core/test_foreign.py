@@ -90,3 +90,8 @@ def test_objects_among_arguments_are_named_and_nothing_of_them_runs(
 
 def test_arguments_that_cannot_be_read_are_left_out() -> None:
     assert arguments(b"nonsense") == "(…)"
+
+
+def test_only_what_has_fields_has_some() -> None:
+    assert decode(encode(Point(1, "a"))).fields() == {"x": 1, "y": "a"}
+    assert decode(encode(np.float32(1))).fields() == decode(encode(Colour.RED)).fields() == {}
