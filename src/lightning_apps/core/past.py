@@ -120,7 +120,6 @@ class Past:
         word = foreign.decode_word(event.raw)
         name = work_of(event.place)
         work = self._work(name)
-        work.mirror.heard = event.offset
         if isinstance(word, m.Changed):
             work.mirror.absorb(self.parts.setdefault(name, Part()), word)  # type: ignore[arg-type]
         elif isinstance(word, m.Ready) and not work.latest:
