@@ -1,13 +1,11 @@
-"""The keeper's protocol: frames between host, keeper, zygote and its spare over socket pairs.  Knows nothing of what they mean.
+"""The keeper's protocol: msgpack frames between host, keeper, zygote and its spare over socket pairs.  Knows not what they mean.
 
-    host → keeper     PlaceWorker, StopWorker, CloseAll, Failed, Survey, Progressed, Follow, Unfollow
-    keeper → host     Started, Refused, Exited (of `base.messages`), Closed
-    keeper → zygote   ForkWorker, ForkHost (with the host's end of its own channel)
-    zygote → keeper   Loaded, HostStarted, Forked, Reaped, Refused, Failed
-    zygote → spare    ForkWorker
-    spare → zygote    SpareReady
-
-A frame is four bytes of length (little endian) and one msgpack value.
+host → keeper     PlaceWorker, StopWorker, CloseAll, Failed, Survey, Progressed, Follow, Unfollow
+keeper → host     Started, Refused, Exited (of `base.messages`), Closed
+keeper → zygote   ForkWorker, ForkHost (with the host's end of its own channel)
+zygote → keeper   Loaded, HostStarted, Forked, Reaped, Refused, Failed
+zygote → spare    ForkWorker
+spare → zygote    SpareReady
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ import msgspec
 
 from ..base.messages import Exited, Refused, Started
 from ..ports import Placement
+from . import framing
 
 CHUNK = 1 << 16
 ROOM = socket.CMSG_SPACE(4 * array("i").itemsize)  # for file descriptors; socket.recv_fds ignores its flags
@@ -212,18 +211,7 @@ class Channel:
             os.set_inheritable(descriptor, False)
         self.closed = self.closed or not data
         self._incoming += data
-        return self._frames()
-
-    def _frames(self) -> list[Message]:
-        messages, start, buffer = [], 0, self._incoming
-        while len(buffer) - start >= 4:
-            end = start + 4 + int.from_bytes(buffer[start : start + 4], "little")
-            if len(buffer) < end:
-                break
-            messages.append(DECODER.decode(buffer[start + 4 : end]))
-            start = end
-        del buffer[:start]
-        return messages
+        return [DECODER.decode(each) for each in framing.take(self._incoming)]
 
     def close(self) -> None:
         """Close this end."""
@@ -233,5 +221,4 @@ class Channel:
 
 def encode(message: Any) -> bytes:
     """One frame."""
-    data = ENCODER.encode(message)
-    return len(data).to_bytes(4, "little") + data
+    return framing.frame(ENCODER.encode(message))

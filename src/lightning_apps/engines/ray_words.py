@@ -11,6 +11,7 @@ from typing import BinaryIO, Union
 import msgspec
 
 from ..ports import Placement
+from . import framing
 from .gangs import Group, Where
 
 
@@ -107,27 +108,17 @@ def write(stream: BinaryIO, message: ToBroker | FromBroker) -> None:
     Raises:
         OSError: the other side is gone.
     """
-    data = _ENCODER.encode(message)
-    stream.write(len(data).to_bytes(4, "little") + data)
+    stream.write(framing.frame(_ENCODER.encode(message)))
     stream.flush()
 
 
 def read_order(stream: BinaryIO) -> ToBroker | None:
     """What the host says next; None when it is gone."""
-    data = _frame(stream)
+    data = framing.read_from(stream)
     return None if data is None else _TO.decode(data)
 
 
 def read_report(stream: BinaryIO) -> FromBroker | None:
     """What the broker says next; None when it is gone."""
-    data = _frame(stream)
+    data = framing.read_from(stream)
     return None if data is None else _FROM.decode(data)
-
-
-def _frame(stream: BinaryIO) -> bytes | None:
-    head = stream.read(4)
-    if len(head) < 4:
-        return None
-    size = int.from_bytes(head, "little")
-    data = stream.read(size)
-    return data if len(data) == size else None

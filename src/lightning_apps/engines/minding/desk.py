@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ...ports import Placement
+from .. import framing
 from . import tunnel, words
 from .lease import Sight
 from .way_to_app import pass_on
@@ -140,7 +141,7 @@ class Desk:
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            data = await asyncio.wait_for(words.read(reader, words.FIRST), FIRST_WORD)
+            data = await asyncio.wait_for(framing.read(reader, words.FIRST), FIRST_WORD)
             word = words.from_minder(data)
             if isinstance(word, words.Tunnel) and self._knows(word.place, word.token):
                 await self._take_tunnel(word, (reader, writer))
@@ -178,7 +179,7 @@ class Desk:
             if word.ended is not None:
                 self._told.ended(word.place, word.ended)
             while True:
-                self._hear(minded, words.from_minder(await words.read(reader)), writer)
+                self._hear(minded, words.from_minder(await framing.read(reader, words.LIMIT)), writer)
                 await writer.drain()
         finally:
             if minded.writer is writer:

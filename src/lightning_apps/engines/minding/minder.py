@@ -28,7 +28,7 @@ from ...base.errors import LightningError, ProtocolError
 from ...base.fingerprint import calling, check
 from ...base.settings import environ
 from ...ports import Placement
-from .. import process_tree
+from .. import framing, process_tree
 from . import surroundings, tidying, words
 from .lease import Lease, pause
 from .output import Spool
@@ -92,9 +92,8 @@ def start_minder(assignment: Assignment) -> Started:
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    data = encode_assignment(assignment)
     assert process.stdin is not None
-    process.stdin.write(len(data).to_bytes(4, "little") + data)
+    process.stdin.write(framing.frame(encode_assignment(assignment)))
     process.stdin.flush()
     process.wait()  # it has forked
     return Started(process.stdin, process.stdout)
@@ -213,7 +212,9 @@ class Minder:
         try:
             while True:
                 wait = max(2.0, 4 * pause(self._lease.patience))
-                message = words.to_minder(await asyncio.wait_for(words.read(reader), wait if sender else DIAL))
+                message = words.to_minder(
+                    await asyncio.wait_for(framing.read(reader, words.LIMIT), wait if sender else DIAL)
+                )
                 self._heard = now()
                 if sender is None and isinstance(message, (words.Begin, words.GoOn)):
                     self._writer = writer
@@ -515,22 +516,15 @@ async def dial(desk: str) -> Streams:
 
 def main() -> NoReturn:
     """Read the assignment and be its minder."""
-    size = int.from_bytes(_exactly(4), "little")
-    assignment = msgspec.msgpack.decode(_exactly(size), type=Assignment)
+    with open(0, "rb", buffering=0, closefd=False) as launcher:
+        said = framing.read_from(launcher)
+    if said is None:
+        sys.exit("The launcher has gone before it said what to mind.")
+    assignment = msgspec.msgpack.decode(said, type=Assignment)
     if os.fork():
         os._exit(0)
     process_tree.become_subreaper()
     sys.exit(asyncio.run(Minder(assignment).run()))
-
-
-def _exactly(count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        more = os.read(0, count - len(data))
-        if not more:
-            sys.exit("The launcher has gone before it said what to mind.")
-        data += more
-    return data
 
 
 if __name__ == "__main__":

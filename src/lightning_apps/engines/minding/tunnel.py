@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from .. import framing
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 CHUNK = 1 << 16
 
@@ -21,16 +23,16 @@ async def carry(framed: Streams, plain: Streams) -> None:
 async def _outwards(reader: asyncio.StreamReader, framed: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(CHUNK):
-            framed.write(len(data).to_bytes(4, "little") + data)
+            framed.write(framing.frame(data))
             await framed.drain()
-        framed.write(bytes(4))
+        framed.write(framing.frame(b""))
         await framed.drain()
 
 
 async def _inwards(framed: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-        while size := int.from_bytes(await framed.readexactly(4), "little"):
-            writer.write(await framed.readexactly(size))
+        while data := await framing.read(framed):
+            writer.write(data)
             await writer.drain()
     with contextlib.suppress(OSError, RuntimeError):
         writer.write_eof()

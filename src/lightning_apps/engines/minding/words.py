@@ -1,4 +1,4 @@
-"""What a minder and the desk say to each other: frames of four bytes of length (little endian) and one msgpack value, over TLS.
+"""What a minder and the desk say to each other: frames of one msgpack value each, over TLS.
 
 minder → desk   Here, Beat, Running, Wrote, Ended, Want, Failed, Tunnel and ToApp (first words of connections of their own)
 desk → minder   Begin, GoOn, Away, Beaten, End, Part, OpenTunnel
@@ -6,11 +6,12 @@ desk → minder   Begin, GoOn, Away, Beaten, End, Part, OpenTunnel
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Union
 
 import msgspec
 
 from ...ports import Placement
+from .. import framing
 
 LIMIT = 256 << 20  # bytes of one frame
 FIRST = 1 << 16  # and of the first one, from somebody who is not known yet
@@ -168,22 +169,7 @@ _TO: msgspec.msgpack.Decoder[ToMinder] = msgspec.msgpack.Decoder(ToMinder)
 
 def frame(message: FromMinder | ToMinder) -> bytes:
     """A message as it travels."""
-    data = _ENCODER.encode(message)
-    return len(data).to_bytes(4, "little") + data
-
-
-async def read(reader: Any, limit: int = LIMIT) -> bytes:
-    """The next frame's content.
-
-    Raises:
-        asyncio.IncompleteReadError: the stream has ended.
-        ValueError: it is longer than the limit.
-    """
-    size = int.from_bytes(await reader.readexactly(4), "little")
-    if size > limit:
-        raise ValueError(f"a frame of {size} bytes is more than the {limit} that are taken")
-    data: bytes = await reader.readexactly(size)
-    return data
+    return framing.frame(_ENCODER.encode(message))
 
 
 def from_minder(data: bytes) -> FromMinder:
