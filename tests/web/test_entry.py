@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 APP = """
@@ -69,6 +69,14 @@ async def page(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"the tool itself"})
 
+async def board(scope, receive, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return await send({"type": "websocket.send", "text": "live"})
+    said = dict(scope["headers"])[b"x-lightning-scope"] + b" " + scope["method"].encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": said})
+
 class Part(L.LightningFlow):
     def __init__(self, frontend):
         super().__init__()
@@ -81,18 +89,19 @@ class Root(L.LightningFlow):
     def __init__(self):
         super().__init__()
         self.report, self.tool = Part(StaticWebFrontend("report")), Part(AsgiFrontend(page))
+        self.board = Part(AsgiFrontend(board).for_viewers())
 
     def run(self):
         pass
 
     def configure_layout(self):
-        return [{"name": "Report", "content": self.report}, {"name": "Tool", "content": self.tool}]
+        return [{"name": name, "content": getattr(self, name)} for name in ("report", "tool", "board")]
 
 app = L.LightningApp(Root())
 """
 
 
-def test_a_viewer_reads_folders_that_are_shown_and_enters_nothing_that_runs(
+def test_a_viewer_reads_folders_that_are_shown_and_enters_what_runs_only_where_its_author_says_so(
     serve: Any, tmp_path: Path, eventually: Any
 ) -> None:
     (tmp_path / "report").mkdir()
@@ -113,7 +122,21 @@ def test_a_viewer_reads_folders_that_are_shown_and_enters_nothing_that_runs(
         answer = app.http.get(path, headers=as_viewer)
         assert answer.status_code in (403, 404) and "the tool itself" not in answer.text
     assert "can do more than show" in app.http.get("/f/root.tool/", headers=as_viewer).text
+    assert app.http.post("/f/root.tool/", headers=as_viewer).status_code == 403
     assert app.http.get("/f/root.report/").status_code == 401
+    ws = app.address.replace("http", "ws")
+    for path in ("/f/root.tool/", "/f/root.report/", "/w/root.tool/"):
+        with (
+            pytest.raises((InvalidStatus, ConnectionClosed)),
+            connect(ws + path, additional_headers=as_viewer) as socket,
+        ):
+            socket.recv()
+    eventually(lambda: app.http.get("/f/root.board/", headers=as_viewer).status_code == 200, 20)
+    forged = {**as_viewer, "X-Lightning-Scope": "operator"}
+    assert app.http.post("/f/root.board/", headers=forged).text == "viewer POST"
+    assert app.http.get("/f/root.board/", headers=as_operator).text == "operator GET"
+    with connect(f"{ws}/f/root.board/", additional_headers=as_viewer) as socket:
+        assert socket.recv() == "live"
 
 
 def test_one_visit_with_the_token_lets_a_browser_in_by_a_cookie(serve: Any) -> None:

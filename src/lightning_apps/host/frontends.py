@@ -221,7 +221,9 @@ class Frontends:
             if child.over or child.place != place or place not in self._by_place or page is None:
                 return
             inside = None if found.path.startswith(page.base) else found.path.rstrip("/")
-            self._doors.put(f"f/{child.flow}", Behind(address=page.address, inside=inside))
+            self._doors.put(
+                f"f/{child.flow}", Behind(address=page.address, inside=inside, viewers=child.frontend.viewers_may_use)
+            )
 
     def _ended(self, child: Child, said: str) -> None:
         """Its process is gone, and nobody had asked for it."""

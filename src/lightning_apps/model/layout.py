@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..base.errors import ComponentError
 
@@ -21,14 +21,19 @@ class FrontendTypeError(ComponentError, TypeError):
     """A frontend was given something it cannot show."""
 
 
+F = TypeVar("F", bound="Frontend")
+
+
 class Frontend(ABC):
     """A web page served by a process of its own; returned by `configure_layout`.
 
     Attributes:
         flow: the flow that shows it; set when the layout is collected.
+        viewers_may_use: whether those who came by the link to look may enter it, and do what it lets them do.
     """
 
     flow: Any = None
+    viewers_may_use: bool = False
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -36,6 +41,14 @@ class Frontend(ABC):
         made = super().__new__(cls)
         made._arguments = (args, kwargs)
         return made
+
+    def for_viewers(self: F) -> F:
+        """This frontend, open to those who came by the link to look as well: they can do with it whatever it offers.
+
+        Requests say who asks: `X-Lightning-Scope` is "viewer" or "operator".
+        """
+        self.viewers_may_use = True
+        return self
 
     @abstractmethod
     def start_server(self, host: str, port: int, root_path: str = "") -> None:
@@ -52,7 +65,8 @@ class Frontend(ABC):
 
     def same_as(self, other: Any) -> bool:
         """Whether this is of the same type and made from equal arguments, so that the other need not be restarted."""
-        return type(self) is type(other) and _same(self._arguments, other._arguments)
+        same = type(self) is type(other) and self.viewers_may_use == other.viewers_may_use
+        return same and _same(self._arguments, other._arguments)
 
 
 def _same(left: Any, right: Any) -> bool:

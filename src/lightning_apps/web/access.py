@@ -22,7 +22,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 VIEWER, OPERATOR, COMPONENT = "viewer", "operator", "component"
 TO_WATCH = ("/api/v1/stream", "/api/v1/ws")
 INSIDE = ("/w/", "/api/v1/commands/")  # more than looking, whatever the method: servers of works, code of commands
-DOORS = ("/f/", "/w/")
+DOORS, PAGES = ("/f/", "/w/"), "/f/"
 
 
 class Access(NamedTuple):
@@ -177,11 +177,13 @@ def scope_of_token(access: Access, token: str) -> str:
 
 
 def may(scope: str, asking: Asking) -> bool:
-    """Whether a token of this scope is enough; which frontends a viewer sees the front door knows."""
+    """Whether a token of this scope is enough; which pages (`/f/`) a viewer may use, and how, the front door knows."""
     if scope == OPERATOR:
         return True
     if scope == COMPONENT:
         return not asking.path.startswith(DOORS)
+    if asking.path.startswith(PAGES):
+        return True
     if asking.scheme in ("ws", "wss"):
         return asking.path in TO_WATCH
     return asking.method in SAFE and not asking.path.startswith(INSIDE)

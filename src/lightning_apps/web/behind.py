@@ -14,6 +14,7 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
         folder: path of the folder that is shown; "" for none.
         waits: what is waited for, as a sentence; "" if it is ready.
         failed: whether nothing will come any more.
+        viewers: whether those who may only look may use it.
     """
 
     address: str = ""
@@ -21,6 +22,7 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""
     waits: str = ""
     failed: bool = False
+    viewers: bool = False
 
     @property
     def ready(self) -> bool:

@@ -16,7 +16,7 @@ HOP_BY_HOP = frozenset(
     b"transfer-encoding upgrade".split()
 )
 OURS = frozenset(
-    b"expect forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix x-forwarded-port".split()
+    b"expect forwarded x-lightning-scope x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix x-forwarded-port".split()
 )
 UNSAID_INSIDE = HOP_BY_HOP | OURS
 TRUSTED = frozenset(b"host cookie authorization content-length content-type".split())  # read as true inside
@@ -134,6 +134,7 @@ def inward(scope: dict[str, Any], door: Door, secrets: Secrets) -> list[tuple[by
         came_from.append(scope["client"][0].encode())
     said = [(b"host", host or b"localhost"), (b"x-forwarded-proto", proto), (b"x-forwarded-host", host)]
     said += [(b"x-forwarded-for", b", ".join(came_from)), (b"x-forwarded-prefix", door.base.encode())]
+    said.append((b"x-lightning-scope", str(scope.get("state", {}).get("scope", "")).encode()))
     return [*((name, value) for name, value in said if value), *kept]
 
 

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .access import OPERATOR
+from .access import OPERATOR, SAFE
 from .behind import Behind, Doors
 from .context import Context
 from .crossing import LOCAL_NAMES, Door, Secrets
@@ -55,7 +55,7 @@ class FrontDoor:
         if behind is None:
             sentence = f"The app has no {'page' if kind == 'f' else 'server'} of the name {name!r} now."
             await self._say(scope, receive, send, waiting(scope, "Nothing here", sentence, again=False, status=404))
-        elif not behind.folder and scope.get("state", {}).get("scope", OPERATOR) != OPERATOR:
+        elif not (behind.viewers or _reads(scope, behind) or _scope(scope) == OPERATOR):
             sentence = f"What runs at {name!r} can do more than show, so a link to look at the app does not lead there."
             await self._say(scope, receive, send, waiting(scope, "Not for viewers", sentence, again=False, status=403))
         elif rest is None:
@@ -100,6 +100,15 @@ class FrontDoor:
     def close(self) -> None:
         """Let go of all connections; on the server's thread."""
         self._pool.close()
+
+
+def _scope(scope: Scope) -> str:
+    """What whoever asks may do; the gate says it."""
+    return str(scope.get("state", {}).get("scope", OPERATOR))
+
+
+def _reads(scope: Scope, behind: Behind) -> bool:
+    return bool(behind.folder) and scope["type"] == "http" and scope["method"] in SAFE
 
 
 def _parts(scope: Scope) -> tuple[str, str, bytes | None]:
