@@ -43,3 +43,17 @@ def test_a_short_transfer_is_not_told_of_and_one_that_fails_is_over_without_a_li
         progress.more(1024)
         raise OSError("full")
     assert lines == ["x: 1.0 KiB, 512 B/s"] and told == [(1024, 0, 2.0, False), (1024, 0, 3.0, True)]
+
+
+def test_bytes_that_came_over_the_network_do_not_count_again_when_they_are_put_in_their_place() -> None:
+    told: list[Any] = []
+    times = iter([0.0, *(2.0 * number for number in range(1, 9))])
+
+    with Progress("x", 10, lambda line: None, lambda *each: told.append(each[0]), times.__next__) as progress:
+        progress.arrived(4)
+        progress.settled(3)
+        progress.settled(3)
+        progress.arrived(2)
+        progress.settled(5)
+
+    assert told == [4, 4, 6, 8, 11, 11]

@@ -25,10 +25,10 @@ class Door:
         self.hub = Hub(f"unix:{folder}/hub", self.pump, self.events.append, b"secret", 2)
         self.hub.complete = True
 
-    def knock(self, token: str, place: str = PLACE, generation: int = 1) -> Any:
+    def knock(self, token: str, place: str = PLACE, generation: int = 1, protocol: int = m.PROTOCOL) -> Any:
         """What the hub says to these first words: a message, or None if it hangs up without one."""
         with dial(self.hub.address) as sock:
-            sock.sendall(codec.frame(codec.dump(m.Hello(place, token, 7, generation))))
+            sock.sendall(codec.frame(codec.dump(m.Hello(place, token, 7, generation, protocol=protocol))))
             sock.settimeout(0.01)
             heard = b""
             for _ in range(500):
@@ -75,6 +75,16 @@ def test_how_far_a_transfer_is_comes_to_the_host_beside_what_is_numbered(door: D
                 break
 
     assert door.events == [m.Attached(PLACE, 7), m.Transferred(PLACE, transfer)]
+
+
+@pytest.mark.parametrize("protocol", [m.OLDEST - 1, m.OLDEST, m.PROTOCOL, m.PROTOCOL + 1])
+def test_a_worker_that_speaks_another_version_is_let_in_only_if_it_is_understood(door: Door, protocol: int) -> None:
+    answer = door.knock(door.hub.expect(PLACE), protocol=protocol)
+
+    if m.OLDEST <= protocol <= m.PROTOCOL:
+        assert answer == m.Attached(PLACE, 7)
+    else:
+        assert answer == m.Rejected(f"the host speaks version {m.PROTOCOL}, this worker version {protocol}")
 
 
 def test_an_attempt_that_is_over_is_told_so_when_it_comes_back(door: Door) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Union
 
 import msgspec
 
-PROTOCOL = 1  # raised whenever a message changes its shape
+PROTOCOL = 2  # raised whenever a message changes its shape, or a kind comes that former hosts cannot read
+OLDEST = 1  # of what workers may speak that outlived an older host: they say less, and understand what is said to them
 
 SET, DELETE, SPLICE, UPDATE = 0, 1, 2, 3
 

@@ -36,7 +36,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what, self._size, self._say, self._tell, self._clock = what, size, say, tell, clock
-        self._done = 0
+        self._done = self._ahead = 0
         self._began = clock()
         self._next = self._began + FIRST
         self._told = False
@@ -49,6 +49,17 @@ class Progress:
             self._next, self._told = now + STEP, True
             self._say(self._line(now))
             self._tell(self._done, self._size, now - self._began, False)
+
+    def arrived(self, count: int) -> None:
+        """So many bytes more, which are gone through once more on this machine."""
+        self._ahead += count
+        self.more(count)
+
+    def settled(self, count: int) -> None:
+        """So many bytes were gone through on this machine: they count unless they did when they arrived."""
+        known = min(count, self._ahead)
+        self._ahead -= known
+        self.more(count - known)
 
     def _line(self, now: float) -> str:
         rate = self._done / max(now - self._began, 1e-9)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ..base.errors import MissingExtra, NotFound, StorageError, Unreachable
 from . import local
+from .copying import Progress, _silent
 from .store import Store
 
 T = TypeVar("T")
@@ -170,7 +171,7 @@ class RemoteContent:
     def _try(self, what: str, do: Callable[[], T]) -> T:
         return patiently(f"{what} {self._url}", do, self._sleep)
 
-    def keep(self, store: Store, name: str) -> None:
+    def keep(self, store: Store, name: str, progress: Progress = _silent) -> None:
         """Have content of a store there too.
 
         Raises:
@@ -178,9 +179,9 @@ class RemoteContent:
         """
         where = self._at(name)
         if not self._try("Looking into", lambda: self._files.exists(where)):
-            upload(self._files, store.path(name), where, lambda do: self._try(f"Writing {name} to", do))
+            upload(self._files, store.path(name), where, lambda do: self._try(f"Writing {name} to", do), progress)
 
-    def bring(self, store: Store, name: str) -> bool:
+    def bring(self, store: Store, name: str, progress: Progress = _silent) -> bool:
         """Have content from there in a store; False if it is not there, or damaged.
 
         Raises:
@@ -189,7 +190,7 @@ class RemoteContent:
         scratch = os.path.join(store.folder, f".part-{os.urandom(8).hex()}")
         os.makedirs(store.folder, exist_ok=True)
         try:
-            download(self._files, self._at(name), scratch, lambda do: self._try(f"Reading {name} from", do))
+            download(self._files, self._at(name), scratch, lambda do: self._try(f"Reading {name} from", do), progress)
             return store.put_file(scratch)[0] == name
         except FileNotFoundError:
             return False
@@ -201,7 +202,7 @@ class RemoteContent:
 Tries = Callable[[Callable[[], None]], None]
 
 
-def upload(files: Any, source: str, target: str, tries: Tries) -> None:
+def upload(files: Any, source: str, target: str, tries: Tries, progress: Progress = _silent) -> None:
     """One local file to a path there, under its name only when it is whole."""
     atomic = not shows_parts(files)
     before = target if atomic else f"{os.path.dirname(target)}/.part-{os.urandom(8).hex()}"
@@ -209,11 +210,27 @@ def upload(files: Any, source: str, target: str, tries: Tries) -> None:
     def once() -> None:
         if not atomic:
             files.makedirs(os.path.dirname(target), exist_ok=True)
-        files.put_file(source, before)
+        files.put_file(source, before, callback=_watching(progress))
         if not atomic:
             files.mv(before, target)
 
     tries(once)
+
+
+def _watching(progress: Progress) -> Any:
+    """What fsspec tells how far it is: bytes more, or bytes in all."""
+
+    class Watching(import_module("fsspec.callbacks").Callback):  # type: ignore[misc]
+        seen = 0
+
+        def relative_update(self, inc: int = 1) -> None:
+            self.seen += inc
+            progress(inc)
+
+        def absolute_update(self, value: int) -> None:
+            self.relative_update(value - self.seen)
+
+    return Watching()
 
 
 def shows_parts(files: Any) -> bool:
@@ -223,7 +240,7 @@ def shows_parts(files: Any) -> bool:
     return not known & set(protocols)
 
 
-def download(files: Any, source: str, target: str, tries: Tries) -> None:
+def download(files: Any, source: str, target: str, tries: Tries, progress: Progress = _silent) -> None:
     """One file there to a local path, at once; what broke off is gone on with where it broke off."""
 
     def whole() -> None:
@@ -237,6 +254,7 @@ def download(files: Any, source: str, target: str, tries: Tries) -> None:
                     while data := file.read(CHUNK):
                         local.write_all(new.descriptor, data)
                         done += len(data)
+                        progress(len(data))
 
             tries(more)
 

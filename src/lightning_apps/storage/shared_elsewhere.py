@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ class SharedElsewhere:
         offers: Offers,
         home: Callable[[], str],
         fetch: Fetch,
-        progress: Callable[[str, str, int], Progress],
+        progress: Callable[[str, str, int], AbstractContextManager[Progress]],
     ) -> None:
         self.ask, self._address = asking.ask, asking.address
         self._offers, self._home, self._fetch, self._progress = offers, home, fetch, progress

@@ -12,6 +12,7 @@ import msgspec
 
 from ..base.errors import ProtocolError
 from ..base.messages import (
+    OLDEST,
     PROTOCOL,
     Acknowledged,
     Attached,
@@ -165,7 +166,7 @@ class Hub:
             link.send(codec.frame(codec.dump(Rejected("this attempt is over: another may have taken its place"))))
             link.close()
             return ""
-        if hello.protocol != PROTOCOL:
+        if not OLDEST <= hello.protocol <= PROTOCOL:
             link.send(
                 codec.frame(
                     codec.dump(Rejected(f"the host speaks version {PROTOCOL}, this worker version {hello.protocol}"))

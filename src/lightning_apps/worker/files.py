@@ -167,15 +167,15 @@ class Files:
     def _write(self, entry: Entry, below: str, here: str, what: str) -> None:
         with self._telling.progress("fetching", what, entry.size) as progress:
             if entry.kind != n.TREE:
-                self._store.copy_to(entry.content, here, mode=entry.mode | 0o600, what=what, progress=progress.more)
+                self._store.copy_to(entry.content, here, mode=entry.mode | 0o600, what=what, progress=progress.settled)
                 self._known[here] = (identity(os.stat(here)), entry.content)
                 return
             tree = trees.load(self._store, entry.content, what)
             item = tree.find(below) if below else None
             if item is not None and item.kind != trees.FOLDER:
-                trees.write_item(self._store, item, here, progress.more, what)
+                trees.write_item(self._store, item, here, progress.settled, what)
             else:
-                trees.write_tree(self._store, tree.below(below) if below else tree, here, progress.more, what)
+                trees.write_tree(self._store, tree.below(below) if below else tree, here, progress.settled, what)
                 self._known[here] = ([], entry.content)
 
     # -- payloads ------------------------------------------------------------------------------------------------

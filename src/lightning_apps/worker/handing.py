@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..base.errors import StorageError
 from ..base.messages import SET, Transfer
@@ -49,14 +50,32 @@ class Telling:
 
     def __init__(self, name: str, say: Say = on_stderr, tell: Tell = no_reader) -> None:
         self.name, self.say, self.tell = name, say, tell
+        self._now: Progress | None = None
 
-    def progress(self, doing: str, what: str, size: int) -> Progress:
+    @contextlib.contextmanager
+    def progress(self, doing: str, what: str, size: int) -> Iterator[Progress]:
         """Of one transfer."""
 
         def tell(done: int, size: int, seconds: float, over: bool) -> None:
             self.tell(Transfer(doing, what, done, size, seconds, over))
 
-        return Progress(f"{self.name}: {doing} {what}", size, self.say, tell)
+        before = self._now
+        with Progress(f"{self.name}: {doing} {what}", size, self.say, tell) as progress:
+            self._now = progress
+            try:
+                yield progress
+            finally:
+                self._now = before
+
+    def sent(self, count: int) -> None:
+        """So many bytes of what is handed over have left this machine."""
+        if self._now is not None:
+            self._now.more(count)
+
+    def arrived(self, count: int) -> None:
+        """So many bytes of what is fetched have come to this machine."""
+        if self._now is not None:
+            self._now.arrived(count)
 
 
 class Handing:
@@ -131,8 +150,9 @@ class Handing:
         size = 0 if folder else stat.st_size
         with self._telling.progress("handing over", name, size) as progress:
             entry = self._taken(name, here, folder, progress)
-        self._kept(entry)
-        self._names.put(self._work.name, entry)
+        with self._telling.progress("sending", name, entry.size):
+            self._kept(entry)
+            self._names.put(self._work.name, entry)
         return True
 
     def _taken(self, name: str, here: str, folder: bool, progress: Progress) -> Entry:

@@ -33,12 +33,13 @@ TRIES = 3  # of content whose owner goes away meanwhile
 
 def files_in(work: LightningWork, order: Placement, machine: str, tell: Tell = no_reader) -> Files:
     """The files of a work: in the run's folder where its process sees that, else in one of its own, with an exchange."""
-    folder, telling, store = order.files, Telling(work.name, tell=tell), store_of(order)
+    folder, telling = order.files, Telling(work.name, tell=tell)
+    store = store_of(order, telling)
     private = os.path.join(folder, "beside", work.name.replace(os.sep, "_"))
-    kept = keeping_there(order, store) if order.storage else nobody
+    kept = keeping_there(order, store, telling) if order.storage else nobody
     if not order.exchange:
         return Files(work, store, Names(os.path.join(folder, "names")), private, machine, telling, kept)
-    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls_of(order))
+    own = Exchange(store, order.exchange_token, host=facing(order.exchange), tls=tls_of(order), sent=telling.sent)
     names = NamesElsewhere(asking_of(order), own.address, Bounded(store).came)
     return Files(work, store, names, private, f"{machine} {folder}", telling, kept)
 
@@ -51,7 +52,7 @@ def facing(address: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def keeping_there(order: Placement, store: Store) -> Kept:
+def keeping_there(order: Placement, store: Store, telling: Telling) -> Kept:
     """Sends what is handed over, before anybody is told of it."""
     remote = there(order)
 
@@ -60,20 +61,20 @@ def keeping_there(order: Placement, store: Store) -> Kept:
         if entry.kind == n.TREE:
             contents |= trees.load(store, entry.content).contents()
         for name in sorted(contents):
-            remote.keep(store, name)
+            remote.keep(store, name, telling.sent)
 
     return keep
 
 
-def store_of(order: Placement) -> Store:
+def store_of(order: Placement, telling: Telling) -> Store:
     """The content that a worker has, and where it gets what it has not."""
     store = Store(os.path.join(order.files, "objects"))
     sources: list[Fetch] = []
     if order.exchange:
         names, fetcher, bounded = NamesElsewhere(asking_of(order)), Fetcher(store, order.exchange_token), Bounded(store)
-        sources.append(lambda name: _fetched(name, fetcher, names, bounded))
+        sources.append(lambda name: _fetched(name, fetcher, names, bounded, telling))
     if order.storage:
-        sources.append(lambda name: there(order).bring(store, name))
+        sources.append(lambda name: there(order).bring(store, name, telling.arrived))
     store.fetch = first_of(sources)
     return store
 
@@ -88,11 +89,11 @@ def tls_of(order: Placement) -> Tls | None:
     return own_tls() if "#" in order.exchange else None
 
 
-def _fetched(name: str, fetcher: Fetcher, names: NamesElsewhere, bounded: Bounded) -> bool:
+def _fetched(name: str, fetcher: Fetcher, names: NamesElsewhere, bounded: Bounded, telling: Telling) -> bool:
     """Brings content; a host that is killed meanwhile is waited for, with what has come."""
     for left in reversed(range(TRIES)):
         try:
-            found = fetcher.fetch(name, names.homes(name))
+            found = fetcher.fetch(name, names.homes(name), telling.arrived)
             bounded.came(name)
             return found
         except Unreachable:
@@ -150,4 +151,4 @@ def shared_of(order: Placement, tell: Tell) -> SharedElsewhere:
 
 def shelf_of(order: Placement) -> ValueShelf:
     """Big values in the store that a worker has."""
-    return ValueShelf(store_of(order), order.reference_above)
+    return ValueShelf(store_of(order, Telling(order.work)), order.reference_above)
