@@ -30,6 +30,7 @@ PATIENT = 1.0  # seconds without a minder after which a person is told what is w
 UNWANTED = 20.0  # seconds an actor stays when its minder has ended; who waits for it ends it at once
 DIAL = 10.0  # seconds to reach the head
 AGAIN = 2.0  # seconds between looks at what is waited for
+NEEDLESS = ("pyarrow", "pydantic", "starlette")  # Ray imports them, half a second, to be able to send what is theirs
 
 
 class Ordered(msgspec.Struct, frozen=True):
@@ -370,6 +371,8 @@ def main() -> NoReturn:
     """Be the broker of whoever is at the other end of the standard streams."""
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever Ray prints goes to the log
+    for name in NEEDLESS:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # as if it were not installed; Ray can do without
     ordered = msgspec.json.decode(sys.argv[1], type=Ordered)
     Broker(ordered, reports).run(sys.stdin.buffer)
     os._exit(0)  # actors live on; Ray's own goodbye takes a second and changes nothing
