@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
-import tempfile
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from engines.contract import WAYS, Player, Way
-from lightning_apps.engines import ray_launcher
+from engines.shared_ray import shared_cluster
 
 
 @pytest.fixture(scope="session")
-def ray_here() -> Iterator[dict[str, str]]:
-    """Variables for apps that use a Ray cluster of this test process's own, on loopback."""
+def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables for apps that use a Ray cluster on loopback, which all processes of this test run share."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
-    folder = tempfile.mkdtemp(prefix="lr", dir="/tmp")
-    head = ray_launcher.start_head(folder)
-    try:
-        yield {**ray_launcher.own_environment(folder), "LIGHTNING_ADDRESS": ray_launcher.own_address(folder)}
-    finally:
-        head.terminate()
-        head.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    own = tmp_path_factory.getbasetemp()
+    with shared_cluster(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as env:
+        yield env
 
 
 SLOW = {"ray"}  # a second to connect, for every app

@@ -56,7 +56,7 @@ WAYS = (
     Way("local", {}, PROMISES),
     Way("spawned", {"LIGHTNING_START_METHOD": "spawn"}, PROMISES),
     Way("portable", {"LIGHTNING_PORTABLE": "1"}, PROMISES),
-    Way("ray", {"LIGHTNING_ENGINE": "ray"}, PROMISES),
+    Way("ray", {"LIGHTNING_ENGINE": "ray", "LIGHTNING_REMOTE_ORPHAN_LIMIT": "20"}, PROMISES),
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import sys
 import threading
 import time
@@ -13,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from host.stand_in import Desk
+from engines.queue_desk import QueueDesk
 from lightning_apps.base import settings as all_settings
 from lightning_apps.engines.inline import InlineEngine
 from lightning_apps.ports import Placement
@@ -40,26 +39,11 @@ class Runner:
         self.halted.set()
 
 
-class InlineDesk(Desk):
-    """Hears through a queue, as no descriptor becomes readable."""
-
-    def __init__(self, engine: Any, folder: str, works: dict[str, str]) -> None:
-        super().__init__(engine, folder, works, "")
-        self.queue: queue.Queue[Any] = queue.Queue()
-        engine.open(self.queue.put, self)
-
-    def hear(self, seconds: float | None = None) -> None:
-        try:
-            self.events.append(self.queue.get(timeout=seconds))
-        except queue.Empty:
-            return
-
-
 def main(order: dict[str, Any]) -> int:
     settings = all_settings.load(**order["settings"])
     engine = InlineEngine(settings)
     engine.use(Runner)
-    desk = InlineDesk(engine, order["folder"], order["works"])
+    desk = QueueDesk(engine, order["folder"], order["works"], "")
     exec(order["host"], {"desk": desk, "os": os, "time": time, "sys": sys})
     engine.close(settings.grace)
     while not engine.closed:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
+STAND_INS = {"inline": "engines/inline_stand_in.py", "ray": "engines/ray_stand_in.py"}
 REST = """
 def rest():
     while True: time.sleep(100)
@@ -29,24 +30,20 @@ def state(name):
 @pytest.fixture
 def host(way: Any, command_line: Any, tmp_path: Path) -> Callable[..., Any]:
     """`host(text, works={name: text}, **settings)` runs a stand-in host with this way's engine; fails unless it ends well."""
-    if way.name == "ray":
-        pytest.skip("the stand-in speaks with a keeper; minders and desks have tests of their own")
-    settings = {name.removeprefix("LIGHTNING_").lower(): value for name, value in way.env.items()}
 
     def run(text: str, works: dict[str, str], **more: Any) -> Any:
-        inline = way.name == "inline"
-        script = "engines/inline_stand_in.py" if inline else "host/stand_in.py"
-        bodies = works if inline else {name: REST + body for name, body in works.items()}
+        script = STAND_INS.get(way.name, "host/stand_in.py")
+        bodies = works if way.name == "inline" else {name: REST + body for name, body in works.items()}
         order = {
-            "settings": {**settings, **more, **({"portable": True} if "portable" in settings else {})},
+            "settings": more,
             "folder": str(tmp_path),
             "load": "",
             "host": HOST + text,
             "works": bodies,
             "embedded": True,
         }
-        process = command_line.execute([sys.executable, str(TESTS / script), json.dumps(order)])
-        assert process.wait() == 0, process.report()
+        process = command_line.execute([sys.executable, str(TESTS / script), json.dumps(order)], env=way.env)
+        assert process.wait(90.0) == 0, process.report()
         process.assert_nothing_left()
         return process
 
@@ -152,14 +149,15 @@ assert desk.ended("a").signal == 9
 
 
 @pytest.mark.needs("devices")
+@pytest.mark.xdist_group("devices")  # the cluster has one
 def test_what_others_hold_is_waited_for_and_what_is_not_there_is_refused(host):
     host(
         """
-desk.place("b", devices=1)
+desk.start("b", devices=1)
 desk.place("c", devices=1)
-desk.until(lambda: events(Started, "b") and events(Waiting, "c"))
+desk.until(lambda: events(Waiting, "c"))
 (waiting,) = events(Waiting, "c")
-assert waiting.holders == ("root.b@1",) and waiting.reason, waiting
+assert waiting.holders in ((), ("root.b@1",)) and waiting.reason, waiting  # who holds it is known on one machine only
 assert state("c") == "pending"
 desk.place("d", devices=2)
 desk.until(lambda: events(Refused, "d"))
@@ -173,12 +171,13 @@ desk.until(lambda: events(Started, "c"))
 
 
 @pytest.mark.needs("devices")
+@pytest.mark.xdist_group("devices")  # the cluster has one
 def test_a_worker_that_still_waits_can_be_stopped(host):
     host(
         """
-desk.place("a", devices=1)
+desk.start("a", devices=1)
 desk.place("b", devices=1)
-desk.until(lambda: events(Started, "a") and events(Waiting, "b"))
+desk.until(lambda: events(Waiting, "b"))
 desk.engine.stop("root.b@1", 5.0)
 desk.ended("b")
 assert not events(Started, "b")

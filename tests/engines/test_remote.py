@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from conftest import MARK, eventually, marked
+from engines.near import Near
 from lightning_apps.base.log import Log
 from lightning_apps.base.messages import EngineClosed, Exited, Refused, Silent, Started, Waiting
 from lightning_apps.base.settings import Settings
@@ -28,7 +29,7 @@ from lightning_apps.host import distant
 from lightning_apps.host.run_folder import RunFolder
 from lightning_apps.model.binding import free_port
 from lightning_apps.model.gang import Gang
-from lightning_apps.ports import Placement, Survey
+from lightning_apps.ports import Placement
 
 REST = "import time\nprint('up', flush=True)\ntime.sleep(1000)"
 SERVER = """
@@ -41,30 +42,6 @@ server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
 print("port", server.server_port, flush=True)
 server.serve_forever()
 """
-
-
-class Near:
-    """The engine of this machine: there is nothing on it."""
-
-    closed = False
-
-    def open(self, report: Any, watch: Any) -> None:
-        self.report = report
-
-    def survey(self) -> Survey:
-        return Survey()
-
-    def follow(self, order: Placement) -> None:
-        """Nobody reads along."""
-
-    unfollow = follow
-
-    def progressed(self) -> None:
-        """Nobody starts a host again."""
-
-    def close(self, grace: float) -> None:
-        self.closed = True
-        self.report(EngineClosed())
 
 
 class Machines:

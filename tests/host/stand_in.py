@@ -37,11 +37,17 @@ CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 class Desk:
     """What the stand-in host's text works with."""
 
+    patience = 20.0  # seconds until what is waited for has to be there
+
     def __init__(self, engine: LocalEngine, folder: str, works: dict[str, str], method: str) -> None:
         self.engine, self.folder, self.works, self.method = engine, folder, works, method
         self.events: list[Any] = []
         self._readers: dict[int, Any] = {}
-        engine.open(self.events.append, self)
+        engine.open(self.heard, self)
+
+    def heard(self, event: Any) -> None:
+        """What the engine reports, here on the thread that asks for it."""
+        self.events.append(event)
 
     def watch(self, descriptor: int, callback: Any) -> None:
         self._readers[descriptor] = callback
@@ -65,16 +71,16 @@ class Desk:
         for descriptor in select.select(list(self._readers), [], [], seconds)[0]:
             self._readers[descriptor]()
 
-    def until(self, condition: Any, seconds: float = 20.0) -> Any:
-        deadline = time.monotonic() + seconds
+    def until(self, condition: Any, seconds: float | None = None) -> Any:
+        deadline = time.monotonic() + (seconds or self.patience)
         while not (value := condition()):
             assert time.monotonic() < deadline, f"waited in vain, have {self.events}"
             self.hear(0.5)
         return value
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, **more: Any) -> None:
         for name in names:
-            self.place(name)
+            self.place(name, **more)
         self.until(lambda: all(self.of(Started, name) for name in names))
 
     def ended(self, name: str) -> Exited:

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any, BinaryIO, NoReturn
 
 import msgspec
@@ -27,6 +28,7 @@ from .minding.minder import Assignment, Started, start_minder
 from .ray_words import FromBroker, NeverBegan, Over, Refused, Trouble, Waits
 
 PATIENT = 1.0  # seconds without a minder after which a person is told what is waited for
+LAST_LOOK = 3.0  # seconds, at the end, for those that were killed to be gone
 UNWANTED = 20.0  # seconds an actor stays when its minder has ended; who waits for it ends it at once
 DIAL = 10.0  # seconds to reach the head
 AGAIN = 2.0  # seconds between looks at what is waited for
@@ -74,6 +76,10 @@ class Attendant:
     def wait(self) -> None:
         """Return when the minder has ended, and nothing of its worker is left."""
         self._over.wait()
+
+    def rest(self) -> None:
+        """Never return: whoever waits for this hears of the end of the actor itself."""
+        threading.Event().wait()
 
 
 def undertake(mark: str) -> None:
@@ -126,6 +132,7 @@ class Broker:
         self._ordered, self._reports = ordered, reports
         self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._known: dict[str, Known] = {}
+        self._dying: list[futures.Future[Any]] = []  # of actors that were killed
         self._failed = ""
         self._lock = threading.Lock()
 
@@ -143,6 +150,7 @@ class Broker:
             except queue.Empty:
                 act = self._look
             if act is None:
+                futures.wait(self._dying, LAST_LOOK)
                 return
             try:
                 act()
@@ -259,14 +267,20 @@ class Broker:
         known = self._known.pop(place, None)
         if known is not None and known.actor is not None:
             with contextlib.suppress(Exception):
-                self._ray.kill(known.actor)
+                self._end(known.actor)
         self._say(Over(place, lost))
 
     def _kill(self, place: str) -> None:
         known = self._known.get(place)
         if known is not None and known.actor is not None:
-            self._ray.kill(known.actor)
+            self._end(known.actor)
             known.order = None
+
+    def _end(self, actor: Any) -> None:
+        """Ray only takes note of this: whoever ends before it was passed on leaves an actor that holds what others wait for."""
+        self._ray.kill(actor)
+        self._dying = [each for each in self._dying if not each.done()]
+        self._dying.append(actor.rest.remote().future())
 
     def _find(self, wanted: ray_words.Find) -> None:
         if self._failed:

@@ -33,6 +33,7 @@ from .remote import RemoteEngine
 HEAD_LIMIT = 60.0  # seconds until a cluster of our own has to be there
 TRIES = 20  # brokers in a row that end
 PAUSE = 1.0  # seconds before another one
+GOODBYE = 5.0  # seconds for a broker to do what it was told last
 NEEDED = 'The engine "ray" needs Ray, which is not installed here: pip install "lightning-apps[ray]".'
 
 
@@ -52,6 +53,7 @@ class RayLauncher:
         self._table = ray_fit.table_of(settings.ray_resources)
         self._orders: list[ray_words.ToBroker] = []  # what a broker that comes later has to be told
         self._broker: subprocess.Popen[bytes] | None = None
+        self._asked = False  # whether a broker was ever told anything
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -148,6 +150,7 @@ class RayLauncher:
 
     def _tell(self, order: ray_words.ToBroker, keep: bool = False) -> None:
         with self._lock:
+            self._asked = True
             if keep:
                 self._orders.append(order)
             self._write(order)
@@ -168,14 +171,15 @@ class RayLauncher:
         """Disconnect; actors live on."""
         self._closed.set()
         broker = self._broker
-        if broker is not None:
-            with contextlib.suppress(OSError):
-                broker.stdin.close()  # type: ignore[union-attr]
-            try:
-                broker.wait(5.0)
-            except subprocess.TimeoutExpired:
-                broker.kill()  # actors are detached: they live on, and the next broker finds them
-                broker.wait()
+        if broker is None:
+            return
+        with contextlib.suppress(OSError):
+            broker.stdin.close()  # type: ignore[union-attr]
+        try:
+            broker.wait(GOODBYE if self._asked else 0.0)
+        except subprocess.TimeoutExpired:  # it connects, for whom nobody has asked, or the cluster does not answer
+            broker.kill()
+            broker.wait()
 
 
 def make(
@@ -194,10 +198,11 @@ def _place_of(order: ray_words.ToBroker) -> str:
 # a cluster of our own ------------------------------------------------------------------------------------------------
 
 
-def start_head(folder: str, *, tied: bool = True) -> subprocess.Popen[bytes]:
+def start_head(folder: str, *more: str, tied: bool = True) -> subprocess.Popen[bytes]:
     """Start a cluster on this machine that only its owner can use; it ends with this process and those that are forked from it.
 
     Args:
+        more: options of `ray start`.
         tied: else it outlives them, and somebody has to end it.
 
     Raises:
@@ -211,7 +216,7 @@ def start_head(folder: str, *, tied: bool = True) -> subprocess.Popen[bytes]:
         file.write(os.urandom(32).hex())
     with open(os.path.join(folder, "ray.log"), "ab", opener=_private) as log:
         head = subprocess.Popen(
-            head_command(folder),
+            [*head_command(folder), *more],
             stdin=lifeline,
             stdout=log,
             stderr=log,

@@ -127,6 +127,7 @@ class RemoteEngine:
         self._kept, self._parcels = KeptPlaces(os.path.join(folder, "places")), os.path.join(folder, "parcels")
         self._places: dict[str, Place] = {}
         self._gangs = Gangs()
+        self._ended: dict[str, Observed] = {}
         self._packed: dict[str, Parcel] = {}
         self._lock, self._packing = threading.RLock(), threading.Lock()
         self._report: Report = _nobody
@@ -286,8 +287,8 @@ class RemoteEngine:
 
     def observe(self, place: str) -> Observed:
         """What is known of a place now."""
-        found = self._places.get(place)
-        return found.observed if found is not None else self._near.observe(place)
+        found, ended = self._places.get(place), self._ended.get(place)
+        return found.observed if found is not None else ended or self._near.observe(place)
 
     def abandon(self, place: str) -> None:
         """A person says that it is no more: whatever it says from now on is not heard."""
@@ -463,8 +464,7 @@ class RemoteEngine:
             self._launcher.kill(place)
 
     def _over(self, event: Exited | Refused) -> None:
-        with self._lock:
-            found = self._places.pop(event.place, None)
+        found = self._places.get(event.place)
         if found is None:
             return
         self._desk.forget(event.place, "it has ended")
@@ -474,6 +474,9 @@ class RemoteEngine:
             self._launcher.disband(gone.id)
             self._kept.forget_group(gone.id)
         self._near.unfollow(found.kept.order)
+        with self._lock:  # not before: with the last one this is closed, and nobody would be left to tell the launcher
+            self._ended[event.place] = _as_observed(event)
+            self._places.pop(event.place)
         self._report(event)
         self._call_neighbours(found.kept.order.near)
         self._maybe_closed()
@@ -577,6 +580,12 @@ def _folder_of(order: Placement) -> str:
     file = os.path.abspath(os.path.join(order.cwd, order.app_file))
     inside = file.startswith(os.path.join(order.cwd, ""))
     return order.cwd if inside and order.cwd not in ("/", os.path.expanduser("~")) else os.path.dirname(file)
+
+
+def _as_observed(event: Exited | Refused) -> Observed:
+    if isinstance(event, Refused):
+        return Observed("exited")
+    return Observed("lost" if event.lost else "exited", event.code, event.signal)
 
 
 def _nobody(event: Event) -> None:

@@ -42,9 +42,14 @@ def settled(settings: Settings, folder: RunFolder) -> Settings:
 
 def engine(settings: Settings, near: LocalEngine, folder: RunFolder, log: Log) -> Engine:
     """The engine that these settings name."""
-    at = DeskAt(str(settings.advertise_host), port_of(folder, "desk.port"), fingerprint(folder), context(folder))
+    at = desk_at(settings, folder)
     made: Engine = _module(settings).make(settings, near, log, at, folder.path, folder.id, folder.secret())
     return made
+
+
+def desk_at(settings: Settings, folder: RunFolder) -> DeskAt:
+    """Where the desk of this run listens."""
+    return DeskAt(str(settings.advertise_host), port_of(folder, "desk.port"), fingerprint(folder), context(folder))
 
 
 def prepare(settings: Settings, folder: RunFolder) -> None:
