@@ -19,6 +19,7 @@ from engines.near import Near
 from engines.queue_desk import QueueDesk
 from lightning_apps.base import settings as all_settings
 from lightning_apps.base.log import Log
+from lightning_apps.engines.gangs import Where
 from lightning_apps.engines.minding.minder import Assignment
 from lightning_apps.engines.ray_launcher import RayLauncher
 from lightning_apps.engines.remote import RemoteEngine
@@ -38,8 +39,8 @@ exec(os.environ["BODY"], {"place": order.place, "os": os, "time": time, "signal"
 class Texts(RayLauncher):
     """Has texts executed in place of works."""
 
-    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str]) -> None:
-        super().launch(order, msgspec.structs.replace(assignment, entry=("-c", WORKER)), avoid)
+    def launch(self, order: Placement, assignment: Assignment, avoid: frozenset[str], where: Where) -> None:
+        super().launch(order, msgspec.structs.replace(assignment, entry=("-c", WORKER)), avoid, where)
 
 
 class FolderDesk(QueueDesk):
