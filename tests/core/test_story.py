@@ -221,3 +221,19 @@ def test_a_process_that_had_to_be_killed_when_it_was_stopped_did_not_run_out_of_
     talk.tell(m.Exited(talk.place("w"), None, 9))
 
     assert talk.story().of(None)[-1].text == "Its process did not end when it was told to, and was killed."
+
+
+def test_a_call_that_began_just_when_the_app_ended_was_cut_short_as_well() -> None:
+    talk = Recorded(Root(lambda flow: flow.w.run(1), w=Work(parallel=True)))
+    talk.tell()
+    talk.arrive("w")
+    talk.records.append(talk.core.absorb([talk.moved("w", "running")], talk.now, "SIGINT").record)
+    talk.records.append(talk.core.absorb([talk.exited("w", code=0)], talk.now, "SIGINT").record)
+
+    story = talk.story()
+
+    assert texts(story)[-3:] == [
+        "The app ended (SIGINT), and its process was cut short with it.",
+        "It began to run.",
+        "Its process ended with exit code 0.",
+    ]

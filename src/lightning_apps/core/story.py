@@ -73,7 +73,7 @@ class Story:
             self._first = self._first or record.turn
             self._turn, self._at = record.turn, record.at
             if record.ending:
-                self._app_ended(record.ending)
+                self._app_ended(record)
             for event in record.taken:
                 handler = TAKEN.get(type(event))
                 if handler is not None and work_of(event.place) == self.work:  # type: ignore[union-attr]
@@ -243,10 +243,14 @@ class Story:
         elif self.place:
             self._say("The run was resumed; its process had gone on.")
 
-    def _app_ended(self, why: str) -> None:
+    def _app_ended(self, record: Record) -> None:
+        """In its last turns; a work's word that it began may be among the last."""
         if self.place and not self._ending:
-            under_way = any(call.stage == Stage.RUNNING for call in self.calls.values())
-            self._say(f"The app ended ({why}), and its process{' was cut short' if under_way else ''} with it.")
+            begins = any(entry[:2] == ["moved", self.work] and entry[3] == Stage.RUNNING for entry in record.story)
+            under_way = begins or any(call.stage == Stage.RUNNING for call in self.calls.values())
+            self._say(
+                f"The app ended ({record.ending}), and its process{' was cut short' if under_way else ''} with it."
+            )
         self._ending = self._told_to_end = True
 
     def _opened(self, key: str, arguments: bytes, *_: Any) -> None:

@@ -32,13 +32,13 @@ def compare(left: RunFolder, right: RunFolder) -> list[Difference]:
         before, after = found[0].get(section, {}), found[1].get(section, {})
         for what in sorted({*before, *after}):
             if before.get(what) != after.get(what):
-                result.append(Difference(section, what, _shown(before.get(what)), _shown(after.get(what))))
+                result.append(Difference(section, what, *told_apart(before.get(what), after.get(what))))
     return result
 
 
 SECTIONS = ("code", "packages", "arguments", "outcome", "state")
 ABSENT = "—"
-LONGEST = 200  # letters of a value
+LONGEST, BEFORE = 80, 20  # letters of a value that are shown, and how many of them stand before the first that differs
 
 
 def _sections(folder: RunFolder) -> dict[str, Mapping[str, Any]]:
@@ -70,10 +70,23 @@ def _sections(folder: RunFolder) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _shown(value: Any) -> str:
+def told_apart(left: Any, right: Any) -> tuple[str, str]:
+    """Two values as they are shown: of long ones the part in which they begin to differ."""
+    texts = _text(left), _text(right)
+    pairs = enumerate(zip(*texts, strict=False))
+    shared = next((at for at, (one, other) in pairs if one != other), min(map(len, texts)))
+    start = max(0, shared - BEFORE) if max(map(len, texts)) > LONGEST else 0
+    return _cut(texts[0], start), _cut(texts[1], start)
+
+
+def _text(value: Any) -> str:
     if value is None:
         return ABSENT
     text = value if isinstance(value, str) else repr(value)
-    if len(text) in (40, 64) and all(letter in "0123456789abcdef" for letter in text):
-        return text[:12]
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    is_digest = len(text) in (40, 64) and all(letter in "0123456789abcdef" for letter in text)
+    return text[:12] if is_digest else text
+
+
+def _cut(text: str, start: int) -> str:
+    part = f"…{text[start:]}" if start else text
+    return part if len(part) <= LONGEST else f"{part[: LONGEST - 1]}…"
