@@ -6,6 +6,7 @@ Knows nothing of what is asked.  Each waits for the other side as long as it is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import socket
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HEAD = struct.Struct(">I")
 LIMIT = 1 << 24  # bytes of a question or answer that is not content
+NO_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})  # what some disks say to sendfile(2)
 PORTION = 1 << 18  # bytes that are encrypted in one go: what stays in a core's cache
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -64,7 +66,7 @@ class Stream:
             view = view[self._receive(view, socket.MSG_WAITALL) :]
 
     def send_file(self, source: int, start: int, size: int) -> None:
-        """A part of a file, which does not pass through this process.
+        """A part of a file, which does not pass through this process where its disk can send it.
 
         Raises:
             OSError: the other side hung up, or is silent; or the file is shorter.
@@ -74,7 +76,18 @@ class Stream:
                 count = os.sendfile(self._sock.fileno(), source, start, size)
             except BlockingIOError:
                 raise self._silent() from None
+            except OSError as error:
+                if error.errno not in NO_SENDFILE:
+                    raise
+                self._send_read(source, start, size, memoryview(bytearray(PORTION)))
+                return
             start, size = start + _some(count), size - count
+
+    def _send_read(self, source: int, start: int, size: int, buffer: memoryview) -> None:
+        while size:
+            count = _some(os.preadv(source, [buffer[:size]], start))
+            self.send(buffer[:count])
+            start, size = start + count, size - count
 
     def close(self) -> None:
         """Hang up."""
@@ -131,10 +144,7 @@ class Encrypted(Stream):
 
     def send_file(self, source: int, start: int, size: int) -> None:
         """As of a `Stream`, but that it passes through this process."""
-        while size:
-            count = _some(os.preadv(source, [self._buffer[:size]], start))
-            self.send(self._buffer[:count])
-            start, size = start + count, size - count
+        self._send_read(source, start, size, self._buffer)
 
     def _until_done(self, do: Any, *arguments: Any) -> Any:
         while True:
