@@ -98,6 +98,7 @@ def test_two_components_do_not_put_the_same_name_unless_they_may(make: Make) -> 
         FileExistsError, match=r"can't be added as already found in the Drive .* where root\.a has put it"
     ):
         b.put(write(b, "x", "b"))
+    assert b._shelf().components() == ["root.a"]
     free = make("root.b", allow_duplicates=True)
     free.put("x")
 

@@ -118,7 +118,8 @@ class DriveElsewhere:
         return self._ask("list", component, path)  # type: ignore[no-any-return]
 
     def put(self, source: str, component: str, path: str, alone: bool) -> str:
-        return str(self._shared.put(source, "drive", self._name, "put", component, path, alone))
+        other = next((name for name in self.holders(path) if name != component), "") if alone else ""
+        return other or str(self._shared.put(source, "drive", self._name, "put", component, path, alone))
 
     def get(self, component: str, path: str, target: str) -> None:
         self._shared.get(target, "drive", self._name, "get", component, path)

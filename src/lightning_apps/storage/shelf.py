@@ -91,11 +91,17 @@ class FolderShelf:
     def _placed(
         self, made: contextlib.AbstractContextManager[Callable[[], None]], component: str, path: str, alone: bool
     ) -> str:
+        other = self._other(component, path) if alone else ""
+        if other:
+            return other
         with made as place, self._locked(fcntl.LOCK_EX):
-            others = [name for name in self.holders(path) if name != component] if alone else []
-            if not others:
+            other = self._other(component, path) if alone else ""
+            if not other:
                 place()
-        return others[0] if others else ""
+        return other
+
+    def _other(self, component: str, path: str) -> str:
+        return next((name for name in self.holders(path) if name != component), "")
 
     def get(self, component: str, path: str, target: str) -> None:
         with self.held(component, path) as where:
