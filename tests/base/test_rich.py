@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightning_apps.base.encoding import decode, encode
-from lightning_apps.base.errors import CannotKeep, LightningError
+from lightning_apps.base.errors import CannotKeep, LightningError, StorageError
 from lightning_apps.base.registry import registry
 from lightning_apps.base.rich import dumps
 from lightning_apps.base.showing import encode as json_of
@@ -30,6 +30,13 @@ class Counting(ValueShelf):
     def _put(self, parts: Any) -> str:
         self.puts += 1
         return super()._put(parts)
+
+
+class Full(ValueShelf):
+    """Has no room."""
+
+    def _put(self, parts: Any) -> str:
+        raise StorageError("The disk is full.")
 
 
 @pytest.fixture
@@ -73,6 +80,14 @@ def test_a_value_whose_bytes_are_gone_says_so_when_it_is_asked_for_anything(shel
     assert json_of(came) == b'{"x":{"type":"__gone__","value":"<ndarray 40 x 50, gone>"},"n":1}'
     shelf.keep(big(40, 50), None, lambda: [big(40, 50)])
     assert (decode(encode(came))["x"] == big(40, 50)).all()
+
+
+def test_a_value_for_which_the_disk_has_no_room_goes_by_itself(shelf: Counting) -> None:
+    registry.shelf = Full(shelf._store, 1000)
+
+    data = encode(big(40, 50))
+
+    assert len(data) > big(40, 50).nbytes and (decode(data) == big(40, 50)).all()
 
 
 @given(size=st.integers(0, 400), dtype=st.sampled_from(["u1", "f4", "i8", "c16", "?"]))

@@ -10,13 +10,16 @@ import lightning as L
 import pytest
 
 from conftest import CommandLine, eventually
-from lightning_apps.base.errors import JournalFull
+from lightning_apps.base.errors import JournalFull, StorageError, Unreachable
 from lightning_apps.base.messages import Record
 from lightning_apps.base.settings import load
 from lightning_apps.engines.inline import InlineEngine
 from lightning_apps.host.host import Host
 from lightning_apps.host.journal import MemoryJournal
 from lightning_apps.host.run_folder import create
+from lightning_apps.storage.exchange import Exchange
+from lightning_apps.storage.fetching import Fetcher
+from lightning_apps.storage.store import Store
 
 
 class Tight(MemoryJournal):
@@ -121,3 +124,14 @@ def test_a_real_disk_that_fills_up_holds_the_flow_and_not_the_works(
     assert app.wait() == 0, app.report()
     assert app.stdout.split() == ["seen", beats.read_text().split()[-1]]
     assert app.stderr.count("The flow waits until it can") == 1
+
+
+def test_what_comes_from_elsewhere_and_finds_no_room_leaves_none_taken(small_disk: Path, tmp_path: Path) -> None:
+    there, here = Store(str(tmp_path / "there")), Store(str(small_disk / "here"))
+    name, exchange = there.put(os.urandom(9 << 20)), Exchange(there, b"t" * 32)
+
+    with pytest.raises(StorageError, match="cannot be written: the disk is full") as caught:
+        Fetcher(here, b"t" * 32).fetch(name, [exchange.address])
+    exchange.close()
+
+    assert not isinstance(caught.value, Unreachable) and not list((small_disk / "here" / "incoming").iterdir())

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import CannotKeep, NotFound, ValueGone
+from .errors import CannotKeep, NotFound, StorageError, ValueGone
 from .registry import StateValue, register, registry, restored
 
 ALIGN = 64  # bytes; what vector instructions want
@@ -28,7 +28,12 @@ def _library(name: str) -> Any:
 def _on_shelf(value: Any, size: int, mark: Any, parts: Callable[[], Sequence[Any]]) -> str | None:
     """The name of a big value's content; None for one that goes by itself."""
     shelf = registry.shelf
-    return None if shelf is None or size <= shelf.limit else shelf.keep(value, mark, parts)
+    if shelf is None or size <= shelf.limit:
+        return None
+    try:
+        return shelf.keep(value, mark, parts)
+    except StorageError:
+        return None  # the disk is full: who then has to write the value itself knows how to wait
 
 
 def _view(name: str) -> memoryview:

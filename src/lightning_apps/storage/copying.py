@@ -91,11 +91,16 @@ def cannot_write(path: str, error: OSError) -> OSError | StorageError:
     """The sentence for a disk that does not take a file; other errors as they are."""
     if isinstance(error, StorageError):
         return error
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return StorageError(f"{path} cannot be written: the disk is full. Free some space there and run it again.")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return StorageError(f"{path} cannot be written: {error.strerror}.")
     return error
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk had no room."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def sync_folder(path: str) -> None:

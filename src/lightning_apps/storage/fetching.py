@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..base.errors import LightningError, Unreachable
-from .copying import Progress, _silent, read_into
+from .copying import Progress, _silent, cannot_write, is_full, read_into
 from .exchange import Caller
 from .hashing import Digest
 from .store import Store
@@ -209,6 +209,9 @@ class Fetcher:
             thread.start()
         for thread in threads:
             thread.join()
+        if full := [each for each in failed if isinstance(each, OSError) and is_full(each)]:
+            partial.forget()  # or nobody else could write anything either
+            raise cannot_write(self._store.path(name), full[0]) from full[0]
         if todo or (failed and partial.missing()):
             reason = str(failed[0]).rstrip(".") if failed else "it went away"
             raise Unreachable(
@@ -228,11 +231,11 @@ class Fetcher:
                     content = partial.buffer(piece)
                     if caller.read_to(name, piece * PIECE, content, partial.descriptor) != len(content):
                         raise Unreachable(f"{address} has less of it than it said")
-                except (OSError, LightningError):
+                except (OSError, LightningError) as error:
                     with partial.lock:
                         todo.append(piece)
                     tries += 1
-                    if tries >= TRIES:
+                    if tries >= TRIES or is_full(error):
                         raise
                     if caller is not None:
                         caller.close()

@@ -147,13 +147,18 @@ class Handing:
             and self._store.has(before.content)
         ):
             return True
-        size = 0 if folder else stat.st_size
+        try:
+            self._pass_on(name, here, folder, 0 if folder else stat.st_size)
+        except StorageError as error:
+            raise StorageError(f"{name} of {self._work.name} cannot be handed over: {error}") from error
+        return True
+
+    def _pass_on(self, name: str, here: str, folder: bool, size: int) -> None:
         with self._telling.progress("handing over", name, size) as progress:
             entry = self._taken(name, here, folder, progress)
         with self._telling.progress("sending", name, entry.size):
             self._kept(entry)
             self._names.put(self._work.name, entry)
-        return True
 
     def _taken(self, name: str, here: str, folder: bool, progress: Progress) -> Entry:
         if folder:
@@ -179,8 +184,9 @@ class Handing:
         try:
             payload.save(payload._value, scratch)
             content, size = self._store.put_file(scratch)
-        except OSError as error:
-            raise StorageError(f"The payload {payload.name} of {self._work.name} cannot be kept: {error}.") from error
+        except (OSError, StorageError) as error:
+            reason = str(error).rstrip(".")
+            raise StorageError(f"The payload {payload.name} of {self._work.name} cannot be kept: {reason}.") from error
         finally:
             if os.path.exists(scratch):
                 os.unlink(scratch)
