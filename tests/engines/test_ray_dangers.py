@@ -96,7 +96,7 @@ def test_the_doctor_finds_a_cluster_whose_nodes_can_run_works(
     well, without_token = command_line.run(*words, env=ray_here), {**ray_here, "RAY_AUTH_MODE": "disabled"}
     barred = command_line.run(*words, env=without_token, timeout=100.0)
 
-    assert "lets us in: 1 nodes" in well.stdout, well.report()
+    assert "lets us in: 1 node" in well.stdout, well.report()
     assert "reaches this machine at 127.0.0.1" in well.stdout
     assert "does not let us in: set RAY_AUTH_MODE=token" in barred.stdout, barred.report()
     assert (well.process.returncode, barred.process.returncode) == (0, 1)
@@ -125,3 +125,17 @@ def test_our_own_cluster_listens_where_only_this_machine_is(tmp_path: Any) -> No
 
     assert "--node-ip-address=127.0.0.1" in words
     assert "--disable-usage-stats" in words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "token", [{}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/nowhere"}], ids=["none", "missing"]
+)
+def test_a_cluster_that_does_not_let_us_in_is_said_at_once(
+    command_line: CommandLine, ray_here: dict[str, str], token: dict[str, str]
+) -> None:
+    ran = command_line.run(
+        "doctor", "--engine", "ray", "--address", ray_here["LIGHTNING_ADDRESS"], env=token, timeout=30
+    )
+
+    assert "does not let us in: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH" in ran.stdout, ran.report()

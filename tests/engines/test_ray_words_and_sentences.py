@@ -82,6 +82,7 @@ def test_another_version_of_ray_or_python_is_told():
 
 def test_nobody_at_the_address_is_told():
     assert "There is no Ray cluster at h:1" in ray_broker.sentence("h:1", ConnectionRefusedError(111, "refused"))
+    assert "There is no Ray cluster on this machine" in ray_broker.sentence("auto", ConnectionError("none"))
 
 
 def test_a_node_without_this_package_is_not_tried_again_and_any_other_trouble_is():

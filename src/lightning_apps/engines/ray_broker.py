@@ -15,12 +15,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 
+from ..base.errors import EngineError
+from ..base.settings import environ
 from . import process_tree, ray_fit, ray_gangs, ray_words
 from .gangs import Where
 from .minding import surroundings
@@ -142,7 +144,7 @@ class Broker:
         try:
             self._connect()
         except Exception as error:
-            self._failed = sentence(self._ordered.address, error)
+            self._failed = str(error)
         while True:
             waiting = any(known.order is not None for known in self._known.values())
             try:
@@ -314,27 +316,52 @@ def connect(address: str, namespace: str, own_ip: str) -> Any:
     """The module `ray`, as a driver of the cluster at this address.
 
     Args:
+        address: "host:port", or "auto" for the one that runs on this machine.
         own_ip: address of this machine; "": Ray finds it out by asking for a way to a public one.
 
     Raises:
-        OSError: nobody listens there; Ray itself would try for a long time.
-        Exception: what Ray says; see `sentence`.
+        EngineError: why there is no connection, in a sentence; at once where Ray itself would try for minutes.
     """
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.rpartition("/")[2], int(port)), DIAL).close()
-    ray = _ray()
+    ray, options = _ray(), {"_node_ip_address": own_ip} if own_ip else {}
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    options = {"_node_ip_address": own_ip} if own_ip else {}
-    ray.init(
-        address=address,
-        namespace=namespace,
-        log_to_driver=False,
-        logging_level="critical",
-        configure_logging=False,
-        **options,
-    )
+    try:
+        if address == "auto":
+            address = importlib.import_module("ray._private.services").get_ray_address_from_environment("auto", None)
+        _knock(ray, address)
+        ray.init(
+            address=address,
+            namespace=namespace,
+            log_to_driver=False,
+            logging_level="critical",
+            configure_logging=False,
+            **options,
+        )
+    except Exception as error:
+        raise EngineError(sentence(address, error)) from error
     return ray
+
+
+def _knock(ray: Any, address: str) -> None:
+    """Whether somebody listens there, and lets us in."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        raise ValueError("give HOST:PORT, such as 10.0.0.5:6379, or auto")
+    socket.create_connection((host.rpartition("/")[2].strip("[]"), int(port)), DIAL).close()
+    if _has_no_token(environ()):
+        raise ray.exceptions.AuthenticationError("no token")  # Ray would end this process
+    try:
+        importlib.import_module("ray._raylet").GcsClient(address=address.rpartition("/")[2])
+    except ray.exceptions.AuthenticationError:
+        raise
+    except Exception:
+        """Ray says more when it is asked to connect."""
+
+
+def _has_no_token(variables: Mapping[str, str]) -> bool:
+    """Whether a token is to be shown, and there is none."""
+    path = variables.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token")
+    wanted = variables.get("RAY_AUTH_MODE") == "token" and not variables.get("RAY_AUTH_TOKEN")
+    return wanted and not os.path.isfile(path)
 
 
 def sentence(address: str, error: Exception) -> str:
@@ -347,6 +374,8 @@ def sentence(address: str, error: Exception) -> str:
             f"The Ray cluster at {address} does not let us in: set RAY_AUTH_MODE=token, "
             "and RAY_AUTH_TOKEN_PATH to the file with its token."
         )
+    if address == "auto":
+        return "There is no Ray cluster on this machine: start one, or name another with --address HOST:PORT."
     return f"There is no Ray cluster at {address}, or it does not answer: {text}"
 
 

@@ -20,7 +20,7 @@ import msgspec
 from .. import __version__
 from ..base.settings import environ
 from . import ray_fit
-from .ray_broker import brief, connect, sentence
+from .ray_broker import brief, connect
 
 GOOD, NOTE, BAD = "ok", "note", "bad"
 LIMIT = 90.0  # seconds for all of it
@@ -94,17 +94,20 @@ def findings(address: str, host: str) -> Iterator[Told]:
         socket.create_server((host, 0)).close()
     except OSError as error:
         yield Told(
-            BAD, f"This machine has no address {host} ({error.strerror}): name one of its own with --advertise-host."
+            BAD,
+            f"This machine has no address {host} ({os.strerror(error.errno or 0)}): name one of its own with --advertise-host.",
         )
         return
     try:
         ray = connect(address, "lightning-doctor", host)
     except Exception as error:
-        yield Told(BAD, sentence(address, error))
+        yield Told(BAD, str(error))
         return
     living = ray_fit.nodes(ray.nodes())
     total = {name: sum(node.total.get(name, 0.0) for node in living) for name in ("CPU", "GPU")}
-    has = f"{len(living)} nodes, {total['CPU']:g} CPUs, {total['GPU']:g} GPUs"
+    nodes = "1 node" if len(living) == 1 else f"{len(living)} nodes"
+    counts = [f"{total[name]:g} {name}{'' if total[name] == 1 else 's'}" for name in ("CPU", "GPU")]
+    has = ", ".join([nodes, *counts])
     yield Told(GOOD if total["CPU"] else NOTE, f"The Ray cluster at {address} lets us in: {has}")
     with socket.create_server((host, 0)) as server:
         for node in living:

@@ -98,8 +98,9 @@ def _check_ours(address: str) -> None:
     try:
         socket.create_server((address, 0)).close()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise UsageError(
-            f"This machine cannot be dialled at {address} ({error.strerror}): name an address of its own with --advertise-host."
+            f"This machine cannot be dialled at {address} ({why}): name an address of its own with --advertise-host."
         ) from None
 
 

@@ -93,7 +93,11 @@ def interpreter(requirements: Sequence[str]) -> str:
     with _alone(f"{goal}.lock"):
         if not os.path.exists(os.path.join(goal, "whole")):
             shutil.rmtree(goal, ignore_errors=True)
-            _make(goal, python, requirements)
+            try:
+                _make(goal, python, requirements)
+            except (EngineError, subprocess.SubprocessError):
+                shutil.rmtree(goal, ignore_errors=True)
+                raise
             with open(os.path.join(goal, "whole"), "w") as file:
                 file.write(_described(requirements))
     return python
