@@ -76,7 +76,10 @@ def _mistakes(module: str, mutated: MutatedFile, functions: dict[str, ast.Functi
         span = mutated.line_span_by_function_name[name]
         wrong = ast.parse(textwrap.dedent("".join(lines[span.start - 1 : span.end]))).body[0]
         right = functions[function]
-        wrong.name = right.name  # type: ignore[attr-defined]
+        assert isinstance(wrong, ast.FunctionDef)
+        wrong.name = right.name
+        if ast.get_docstring(right) is not None:
+            wrong.body[0] = right.body[0]  # it is indented otherwise, which would be a difference
         before, after, spoken = _difference(right, wrong)
         yield Mistake(
             module=module,
