@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lightning_apps.base import messages as m
 from lightning_apps.base.encoding import decode, encode
 from lightning_apps.base.errors import StateMismatch
-from lightning_apps.base.messages import Effect, Record
+from lightning_apps.base.messages import Effect, Failure, Record
+from lightning_apps.core.calls import CallTable
 from lightning_apps.core.coordinator import Coordinator, Options
 from lightning_apps.core.lineage import _structures
 from lightning_apps.model.containers import Dict, List
@@ -236,6 +237,12 @@ def everything(coordinator: Coordinator) -> dict[str, Any]:
     }
 
 
+def whole(coordinator: Coordinator) -> dict[str, Any]:
+    """All that a snapshot keeps of the works that have a process, and when something is due."""
+    lives = {name: decode(encode(life.dump())) for name, life in coordinator.crew.lives.items() if life.place}
+    return {"lives": lives, "alarms": coordinator.crew.alarms.dump(), "places": sorted(coordinator.crew.places)}
+
+
 def sorted_state(found: dict[str, Any]) -> dict[str, Any]:
     """Attributes in the order of their names; the layout is output, made again in the next turn."""
     states = {name: {key: values[key] for key in sorted(values) if key != "_layout"} for name, values in found["state"]}
@@ -257,6 +264,7 @@ def test_a_snapshot_brings_everything_back(seed: int, steps: int) -> None:
 
     assert sorted_state(everything(fresh)) == sorted_state(everything(world.coordinator))
     assert fresh.root.group.state["works"] == world.root.group.state["works"]
+    assert whole(fresh) == whole(world.coordinator)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 60), st.floats(0, 1))
@@ -282,6 +290,7 @@ def test_records_alone_bring_everything_back(seed: int, steps: int) -> None:
     fresh.restore(None, world.records, codec.load_from_worker, world.now, everywhere(world.coordinator))
 
     assert sorted_state(everything(fresh)) == sorted_state(everything(world.coordinator))
+    assert whole(fresh) == whole(world.coordinator)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 40))
@@ -306,8 +315,36 @@ def test_after_a_restore_calls_that_were_not_settled_get_a_new_worker(seed: int,
 def test_a_snapshot_of_a_newer_version_is_refused() -> None:
     kept = Coordinator(Root()).snapshot()
 
-    with pytest.raises(StateMismatch, match="format 99"):
+    with pytest.raises(
+        StateMismatch, match=r"format 99, and this version reads \d+: resume it with the newer version\."
+    ):
         Coordinator(Root()).restore({**kept, "format": 99})
+    with pytest.raises(StateMismatch, match=r"format 1, and .* the older version\."):
+        Coordinator(Root()).restore({**kept, "format": 1})
+
+
+def test_half_a_character_in_a_message_keeps_nobody_from_saving() -> None:
+    table = CallTable(5)
+    table.open("a" * 32, b"arguments", 1.0)
+    call = table.next()
+    assert call is not None
+    call.failure, call.checkpoint, call.value = Failure("died", "half \udc80", "E"), {"x": 1}, [0]
+    call.move("failed", 2.0, "why \udc80", "half \udc80")
+    call.move("pending", 3.0)
+    call.move("running", 4.0, "well", None)
+
+    again = CallTable(5)
+    again.load(decode(encode(table.dump())))
+
+    (back,) = again.by_key.values()
+    assert back.failure == Failure("died", "half \\udc80", "E")
+    assert [(s.reason, s.message) for s in back.statuses] == [(None, None), ("well", None)]
+    assert (back.checkpoint, back.value, back.attempt, back.sent) == ({"x": 1}, [0], 1, True)
+    call.failure = None
+    call.move("failed", 2.0, "why \udc80", "half \udc80")
+    again.load(decode(encode(table.dump())))
+    (back,) = again.by_key.values()
+    assert (back.failure, back.statuses[-1].reason, back.statuses[-1].message) == (None, "why \\udc80", "half \\udc80")
 
 
 def test_an_attribute_that_the_class_has_got_since_keeps_its_value() -> None:
