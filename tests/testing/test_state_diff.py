@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_apps.testing.state_diff import explain, is_state
+from lightning_apps.testing.state_diff import are_values, explain, explain_values, is_state
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2),
@@ -72,3 +72,16 @@ def test_there_are_lines_exactly_where_states_differ(one: Any, other: Any) -> No
 @pytest.mark.parametrize("value", [{}, {"vars": 1}, {"vars": {}, "mine": 2}, [], None])
 def test_other_dictionaries_are_no_states(value: Any) -> None:
     assert not is_state(value)
+
+
+def test_values_by_component_are_explained_as_states_are() -> None:
+    found = {"root": {"n": 1}, "root.train": {"loss": 0.3, "epochs": [1]}}
+    expected = {"root": {"n": 1}, "root.train": {"loss": 0.1, "epochs": [1]}, "root.test": {}}
+
+    assert are_values(found) and are_values(expected)
+    assert explain_values(found, expected) == ["root.train.loss: 0.3, expected 0.1", "root.test: missing, expected {}"]
+    assert (
+        not are_values({"root": 1})
+        and not are_values({"root": {}, "other": {}})
+        and not are_values({"root": {}, 1: {}})
+    )

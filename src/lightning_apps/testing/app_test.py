@@ -21,6 +21,7 @@ from .stage import Chance, Stage
 from .terminal import Terminal
 from .works import PlayedWork, PlayedWorks
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 TURNS, TIMERS = 10_000, 10_000
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from ..base.errors import KitError
 from .names import meant
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a Thursday
 UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
 

@@ -16,6 +16,7 @@ from .judged import Broken, Invariant, Judge, Play, difference, public
 from .names import meant
 from .played_host import BEFORE, PERFORMED, RECORDED, HostDied
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 HOST, MACHINE, WORKS = "host", "machine", "works"
 FEW, MANY = 100, 5  # turns more, and times as many, that an app may take with deaths
 STEPS = ("every-step", "every-turn")
@@ -218,7 +219,7 @@ class Search:
     def _report(self, sequence: list[Death], fate: Fate, broken: Broken | None) -> None:
         if broken is None:
             return
-        lines = [f"{broken} after {_counted(len(sequence))} (found in {self._runs} runs):"]
+        lines = [f"{broken} after {_counted(len(sequence))} ({_runs(self._runs)}){':' if sequence else '.'}"]
         for death in sequence:
             lines.append(f"  {_who(death.who)} died {_when(fate.points, death.point)}")
         if sequence:
@@ -274,6 +275,10 @@ def _when(points: dict[int, Point], number: int) -> str:
     if number not in points:
         return f"at point {number}, which this run never reached"
     return f"in turn {points[number].turn}, {points[number].where} (point {number})"
+
+
+def _runs(count: int) -> str:
+    return "in the first run" if count == 1 else f"found in {count} runs"
 
 
 def _counted(deaths: int) -> str:

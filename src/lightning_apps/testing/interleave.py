@@ -13,6 +13,8 @@ from .app_test import AppTest
 from .judged import Broken, Invariant, Judge, Play, difference
 from .stage import Move
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
+
 
 class Interleaved(msgspec.Struct):
     """How many orders were tried without breaking anything."""

@@ -11,6 +11,7 @@ from ..base.errors import KitError, WorkFailed
 from .app_test import AppTest
 from .origin import makes_one_only
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 Play = Callable[[AppTest], Any]
 Invariant = Callable[[AppTest], Any]
 

@@ -14,6 +14,8 @@ from .origin import Origin
 from .stage import Stage
 from .terminal import Terminal
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
+
 
 class Looks:
     """The part of AppTest that only looks."""

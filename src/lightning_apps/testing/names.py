@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from ..base.errors import KitError
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 DIGITS = re.compile(r"_*\d+")
 
 

@@ -117,12 +117,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     """Two states that differ are explained component by component."""
-    if op != "==" or not (isinstance(left, dict) and isinstance(right, dict) and "vars" in left and "vars" in right):
+    if op != "==" or not (isinstance(left, dict) and isinstance(right, dict)):
         return None
-    diff = _kit("state_diff")
-    if not (diff.is_state(left) and diff.is_state(right)):
-        return None
-    return ["the states differ:", *diff.explain(left, right)]
+    if "vars" in left and "vars" in right:
+        diff = _kit("state_diff")
+        if diff.is_state(left) and diff.is_state(right):
+            return ["the states differ:", *diff.explain(left, right)]
+    elif "root" in left and "root" in right:
+        diff = _kit("state_diff")
+        if diff.are_values(left) and diff.are_values(right):
+            return ["the values differ:", *diff.explain_values(left, right)]
+    return None
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -131,5 +136,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.when == "call" and report.failed:
+        captured = any(title.startswith("Captured std") for title, _ in report.sections)
         for app in item.stash.get(MADE, []):
-            report.sections.append(("App under test", _kit("told").tell(app)))
+            report.sections.append(("App under test", _kit("told").tell(app, printed=not captured)))

@@ -20,6 +20,7 @@ from ..host.run_catalog import past_of
 from ..host.run_folder import RunFolder, all_runs
 from ..host.web import FILE as WEB_FILE
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 MARK = "LIGHTNING_APP_UNDER_TEST"  # carried by every process of the app, whatever its session or parent
 PATIENCE = 30.0  # seconds
 GRACE = 5.0  # seconds that the app has at the end of its test before it is killed

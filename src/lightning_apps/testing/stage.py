@@ -16,6 +16,7 @@ from .played_worker import PlayedWorker
 from .scripted_engine import ScriptedEngine
 from .terminal import Terminal
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 Move = Callable[[], None]
 FIRST_PORT = 50001
 MOMENT = 100  # turns that a flow may take while the code of a work goes on for a moment

@@ -17,9 +17,25 @@ def is_state(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("vars"), dict) and set(value) <= KNOWN
 
 
+def are_values(value: Any) -> bool:
+    """Whether these may be the attributes of components by their full names, as `AppTest.values` has them."""
+    names = [name for name in value if isinstance(name, str) and (name == "root" or name.startswith("root."))]
+    return len(names) == len(value) and all(isinstance(each, dict) for each in value.values())
+
+
 def explain(found: Any, expected: Any) -> list[str]:
     """Where two states differ, at most 40 lines."""
-    lines = list(_state("root", found, expected))
+    return _at_most(list(_state("root", found, expected)))
+
+
+def explain_values(found: Any, expected: Any) -> list[str]:
+    """As `explain`, of attributes by component."""
+    names = dict.fromkeys([*found, *expected])
+    each = [_value(name, found.get(name, MISSING), expected.get(name, MISSING)) for name in names]
+    return _at_most([line for lines in each for line in lines])
+
+
+def _at_most(lines: list[str]) -> list[str]:
     if len(lines) > MOST:
         lines[MOST:] = [f"… and {len(lines) - MOST} more"]
     return lines
@@ -84,4 +100,4 @@ def _shown(value: Any) -> str:
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
-__all__ = ["explain", "is_state"]
+__all__ = ["are_values", "explain", "explain_values", "is_state"]

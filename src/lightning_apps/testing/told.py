@@ -7,18 +7,19 @@ from typing import Any
 MOST = 4000  # characters of output
 
 
-def tell(app: Any) -> str:
+def tell(app: Any, *, printed: bool = True) -> str:
     """The app, its works and their latest calls, its state, and what was printed last.
 
     Args:
         app: an AppTest.
+        printed: with what was printed; pytest shows that as well where it captures.
     """
     lines = [repr(app)]
     for name, work in app.works.items():
         call = work.call
         lines.append(f"{name}: {work.stage}{'' if call is None else f', {call}'}")
     lines += [f"{name}: {values}" for name, values in _values("root", app.state)]
-    if app.output:
+    if printed and app.output:
         lines += ["printed:", app.output[-MOST:].rstrip("\n")]
     return "\n".join(lines)
 

@@ -17,6 +17,7 @@ from .played_worker import PlayedWorker
 from .scripts import Action, Scripts
 from .stage import Stage
 
+__tracebackhide__ = True  # for pytest: a test's author is shown the test
 CATCHABLE = (signals.SIGTERM, signals.SIGINT)
 
 
