@@ -92,14 +92,14 @@ def rm(places: tuple[str, ...], run_dir: str | None) -> None:
 
 
 def _address(run_dir: str | None, text: str) -> Any:
-    from ..host.run_files import address
+    from ..host.file_address import address
 
     return address(pages.settings_for(run_dir), text)
 
 
 def _is_local(run_dir: str | None, text: str) -> bool:
     from ..base.errors import RunError
-    from ..host.run_files import LIT, RUN
+    from ..host.file_address import LIT, RUN
 
     if text.startswith((".", "/", "~")):
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,30 +11,15 @@ from collections.abc import Iterator
 import msgspec
 
 from ..base.errors import LightningError, NotFound, RunError, StorageError
-from ..base.settings import Settings, shared_folder, shared_for
 from ..storage import local, trees
 from ..storage import names as n
 from ..storage.copying import chunks
-from ..storage.folders import ARTIFACTS
 from ..storage.names import Entry, Names
 from ..storage.store import Store
-from . import run_catalog
+from .file_address import LIT, Address, drives_of, owners
 from .run_folder import RunFolder
 
-LIT = "lit://"
-RUN = re.compile(r"(?P<run>[\w-]+):(?!//)(?P<rest>.*)", re.DOTALL)
 FOLDER, FILE, VALUE = "folder", "file", "value"
-
-
-class Address(msgspec.Struct, frozen=True):
-    """A place in a run: `owner` is a work or a drive (`lit://name`), `path` "" for all of it."""
-
-    folder: RunFolder
-    owner: str = ""
-    path: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.owner}/{self.path}" if self.path else self.owner or "."
 
 
 class Found(msgspec.Struct):
@@ -48,43 +32,6 @@ class Found(msgspec.Struct):
     at: float = 0.0
 
 
-def address(settings: Settings, text: str) -> Address:
-    """What `[RUN:]COMPONENT/PATH` means; a component may be shortened as in other commands.
-
-    Raises:
-        RunError: no such run, or nobody of this name has handed anything over.
-    """
-    match = RUN.fullmatch(text)
-    folder = _run(settings, match["run"] if match else "")
-    owner, path = split(match["rest"] if match else text)
-    if not owner or owner.startswith(LIT):
-        return Address(folder, owner, path)
-    return Address(folder, _owner(folder, owner), path)
-
-
-def _run(settings: Settings, wanted: str) -> RunFolder:
-    if wanted:
-        return run_catalog.choose(settings, wanted)
-    try:
-        return run_catalog.only_living(settings)
-    except RunError:
-        return run_catalog.choose(settings)
-
-
-def split(text: str) -> tuple[str, str]:
-    """Whose, and which path."""
-    scheme = LIT if text.startswith(LIT) else ""
-    owner, _, path = text[len(scheme) :].partition("/")
-    return scheme + owner, path.rstrip("/") or ("/" if path else "")
-
-
-def _owner(folder: RunFolder, wanted: str) -> str:
-    known = [name for name in RunFiles(folder).owners() if not name.startswith(LIT)]
-    with contextlib.suppress(LightningError):  # it has recorded nothing
-        known += run_catalog.past_of(folder).works
-    return run_catalog.name_among(folder, set(known), wanted, "work with files")
-
-
 class RunFiles:
     """All files of one run."""
 
@@ -92,13 +39,7 @@ class RunFiles:
         self.folder = folder
         self.store = Store(folder.objects)
         self.names = Names(folder.names)
-        shared = folder.shared if shared_for("") else os.path.abspath(shared_folder())
-        self._drives = os.path.join(shared, ARTIFACTS, "drive")
-
-    def owners(self) -> list[str]:
-        """The works that handed something over, and the drives."""
-        drives = os.listdir(self._drives) if os.path.isdir(self._drives) else []
-        return [*self.names.works(), *sorted(f"{LIT}{name}" for name in drives if not name.startswith("."))]
+        self._drives = drives_of(folder)
 
     def _drive(self, where: Address) -> str:
         return local.inside(os.path.join(self._drives, where.owner[len(LIT) :]), where.path or ".")
@@ -112,7 +53,7 @@ class RunFiles:
             NotFound: nothing is.
         """
         if not where.owner:
-            return [self._summary(owner) for owner in self.owners()]
+            return [self._summary(owner) for owner in owners(self.folder)]
         if where.owner.startswith(LIT):
             return self._list_drive(where)
         if not where.path:

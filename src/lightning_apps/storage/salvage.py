@@ -8,8 +8,9 @@ import shutil
 import sqlite3
 
 from ..base.errors import JournalDamaged, JournalFull
-from .journal import WINDOW_BYTES, WINDOW_TURNS, SqliteJournal
+from .journal import SqliteJournal
 from .reading import Kept, read, written_in
+from .window import WINDOW_BYTES, WINDOW_TURNS
 
 TAILS = ("-wal", "-shm")
 
