@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,20 +61,23 @@ app = L.LightningApp(Root())
 
 
 class Run:
-    """One app through all its lives; `disk`: a file system with little room, for its journal."""
+    """One app through all its lives; `disk`: a file system with little room, for its journal; `way`: variables, as for an engine."""
 
-    def __init__(self, line: CommandLine, calls: int, seed: int, disk: Path | None = None) -> None:
+    def __init__(
+        self, line: CommandLine, calls: int, seed: int, disk: Path | None = None, way: Mapping[str, str] = {}
+    ) -> None:
         self.line, self.calls, self.rng = line, calls, random.Random(seed)
         self.history, self.final = line.folder / "history", line.folder / "final"
         self.history.touch()
         self.file, self.runs = line.app(APP), (disk or line.folder) / "runs"
-        self.env = {"HISTORY": str(self.history), "FINAL": str(self.final), "CALLS": str(calls)}
+        self.told = {"HISTORY": str(self.history), "FINAL": str(self.final), "CALLS": str(calls)}
+        self.way = way
         self.process = self.start()
 
     def start(self, *more: str) -> CommandProcess:
-        return self.line.start(
-            "run", "app", self.file, "--run-dir", self.runs, "--open-ui", "false", *more, env=self.env
-        )
+        words = [word for name, value in self.told.items() for word in ("--env", f"{name}={value}")]
+        words += ["--run-dir", str(self.runs), "--open-ui", "false", *more]
+        return self.line.start("run", "app", self.file, *words, env=self.way)
 
     @property
     def folder(self) -> Path:
@@ -100,8 +103,8 @@ class Run:
 
     def works(self) -> list[int]:
         """The processes of works that have run something."""
-        living = self.process.living()
-        return [pid for pid in dict.fromkeys(e.pid for e in history.entries(self.history)) if pid in living]
+        found = dict.fromkeys(entry.pid for entry in history.entries(self.history))
+        return [pid for pid in found if Path(f"/proc/{pid}").exists()]
 
     def finish(self, timeout: float = 60.0) -> dict[str, Any]:
         """Wait for the end, and look at everything."""

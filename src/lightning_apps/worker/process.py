@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -17,6 +19,7 @@ from ..ports import Placement
 from ..wire import codec
 from ..wire.link import Link, dial
 from ..wire.pump import Pump
+from ..wire.tls import TlsSocket
 from .baggage import Baggage, SharedWhenAsked, shelf_for, with_folder
 from .packing import twin, unpacked
 from .session import Session
@@ -79,6 +82,23 @@ class Threaded:
         self.worker.halt()
 
 
+def reach(order: Placement) -> socket.socket | TlsSocket:
+    """A connection with the host; the one that has placed this may have died since, and the next one is not there yet.
+
+    Raises:
+        OSError: there is none within the orphan limit.
+    """
+    pause, until = REDIAL, time.monotonic() + order.orphan_limit
+    while True:
+        try:
+            return dial(order.address)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 1.5, REDIAL_SLOWEST)
+
+
 class Worker:
     """Everything of one worker's process: pump, link, session, signals."""
 
@@ -87,7 +107,7 @@ class Worker:
         work._lit_name = order.work
         self.pump = Pump()
         self.session = Session(work, self._send, self.pump.alarm, files=Baggage(work, order))
-        self.link = Link(dial(order.address), self.pump, self._on_frame, self._on_end)
+        self.link = Link(reach(order), self.pump, self._on_frame, self._on_end)
         self.former: Any = None
         self._pause = REDIAL
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightning_apps.base.settings import Settings
 from lightning_apps.engines.minding import parcel
+from lightning_apps.host import run_folder
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
     lambda name: name not in (".", "..") and len(name.encode()) < 200
@@ -44,6 +46,24 @@ def test_what_is_ignored_stays_behind(tmp_path):
     )  # fmt: skip
 
     assert sorted(parcel.contents(str(folder))) == [".lightningignore", "app.py", "data/keep.txt"]
+
+
+def test_no_run_goes_anywhere_with_its_key_and_its_secret_wherever_it_lies(tmp_path):
+    folder = make(tmp_path, {"app.py": b"x"})
+    run_folder.create(Settings(run_dir=str(folder / "mine"))).secret()
+
+    assert list(parcel.contents(str(folder))) == ["app.py", "mine/.gitignore"]
+
+
+def test_what_is_gone_before_it_is_packed_is_left_out(tmp_path):
+    folder = make(tmp_path / "app", {"app.py": b"x", "log": b"y"})
+
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        for name in list(parcel.contents(str(folder))):
+            (folder / "log").unlink(missing_ok=True)
+            parcel._add(archive, str(folder), name, parcel._Digest())
+
+    assert archive.namelist() == ["app.py"]
 
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path):

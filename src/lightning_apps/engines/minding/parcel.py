@@ -22,6 +22,7 @@ IGNORE = ".lightningignore"
 ALWAYS = (".git", ".hg", ".svn", "__pycache__", ".lightning-runs", ".venv", "venv", "node_modules", "*.pyc", ".mypy_cache",
           ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints")  # fmt: skip
 LARGE = 50 << 20  # bytes after which a person is told
+RUN = ("app.json", "secret", "logs")  # what every run's folder holds; its key and its secret are nobody else's
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
 
@@ -65,7 +66,8 @@ def contents(folder: str) -> Iterator[str]:
     for top, folders, files in os.walk(folder):
         base = os.path.relpath(top, folder).replace(os.sep, "/")
         prefix = "" if base == "." else f"{base}/"
-        folders[:] = sorted(name for name in folders if not matches(prefix + name, True, patterns))
+        kept = (name for name in folders if not matches(prefix + name, True, patterns))
+        folders[:] = sorted(name for name in kept if not _is_run(os.path.join(top, name)))
         for name in sorted(files):
             path = os.path.join(top, name)
             if (
@@ -76,9 +78,18 @@ def contents(folder: str) -> Iterator[str]:
                 yield prefix + name
 
 
+def _is_run(folder: str) -> bool:
+    """Whether this is a run's folder, wherever --run-dir has put it."""
+    return all(os.path.exists(os.path.join(folder, name)) for name in RUN)
+
+
 def size_of(folder: str) -> int:
     """Bytes of what would be packed."""
-    return sum(os.path.getsize(os.path.join(folder, name)) for name in contents(folder))
+    total = 0
+    for name in contents(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += os.path.getsize(os.path.join(folder, name))
+    return total
 
 
 class _Digest:
@@ -106,9 +117,8 @@ def digest_of(folder: str) -> str:
     """Digest of what would be packed."""
     digest = _Digest()
     for name in contents(folder):
-        path = os.path.join(folder, name)
-        digest.begin(name, _executable(path))
-        with open(path, "rb") as file:
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as file:
+            digest.begin(name, _executable(file))
             for _ in digest.read(file):
                 """Only the digest is wanted."""
     return str(digest)
@@ -135,19 +145,20 @@ def pack(folder: str, target: str) -> Parcel:
 
 
 def _add(archive: zipfile.ZipFile, folder: str, name: str, packed: _Digest) -> None:
-    path = os.path.join(folder, name)
-    executable = _executable(path)
-    entry = zipfile.ZipInfo(name, EPOCH)
-    entry.external_attr = (0o100700 if executable else 0o100600) << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    packed.begin(name, executable)
-    with open(path, "rb") as source, archive.open(entry, "w") as goal:
-        for data in packed.read(source):
-            goal.write(data)
+    """Unless it has gone since it was seen."""
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as source:
+        executable = _executable(source)
+        entry = zipfile.ZipInfo(name, EPOCH)
+        entry.external_attr = (0o100700 if executable else 0o100600) << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        packed.begin(name, executable)
+        with archive.open(entry, "w") as goal:
+            for data in packed.read(source):
+                goal.write(data)
 
 
-def _executable(path: str) -> bool:
-    return bool(os.stat(path).st_mode & 0o100)
+def _executable(file: BinaryIO) -> bool:
+    return bool(os.fstat(file.fileno()).st_mode & 0o100)
 
 
 def unpack(archive: str, folder: str) -> None:
