@@ -187,6 +187,28 @@ def test_who_was_refused_does_not_wait_any_more() -> None:
     assert not [say for say in of(talk.tell(), m.Say) if say.level == "info"]
 
 
+def test_who_waited_under_an_earlier_host_waits_anew_and_nobody_is_told_of_nothing() -> None:
+    talk = talk_of()
+    talk.tell(m.Waiting(PLACE, "w waits for 1 GPU"))
+    later = talk_of()
+
+    later.core.restore(talk.core.snapshot(), now=talk.now)
+    later.tell(m.Waiting(later.place("w"), "w waits for a node"))
+    later.now = talk.now + 10
+
+    assert [say.message for say in of(later.tell(), m.Say)] == ["w waits for a node."]
+
+
+def test_who_waited_and_was_stopped_with_its_host_is_not_spoken_of() -> None:
+    talk = talk_of()
+    talk.tell(m.Waiting(PLACE, "w waits for 1 GPU"))
+    later = talk_of()
+
+    later.core.restore(talk.core.snapshot(), now=talk.now)
+
+    assert later.core.crew.dump()["waiting"] == []
+
+
 def test_who_got_a_place_does_not_wait_any_more() -> None:
     talk = talk_of()
     talk.tell(m.Waiting(PLACE, "w waits for 1 GPU"))

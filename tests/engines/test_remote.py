@@ -519,6 +519,19 @@ def test_a_later_host_knows_who_is_in_a_gang(scene: Any) -> None:
     assert play.machines.where["root.a@2"] == play.machines.where["root.a@1"]
 
 
+def test_what_an_earlier_host_had_asked_for_and_nobody_takes_over_is_ended(scene: Any) -> None:
+    play, gang = scene(), Gang("train", 1)
+    play.place(work="root.a", gang=gang)
+    play.until(Started)
+    play.engine.let_go()
+
+    play.host()
+    play.engine.progressed()
+
+    play.nothing_left()
+    eventually(lambda: not play.machines.groups)
+
+
 def test_works_of_one_colocation_group_come_to_the_machine_of_the_first(scene: Any) -> None:
     play = scene()
     first = play.place(work="root.a", near="x")

@@ -243,6 +243,10 @@ class Crew:
         self._release_idle()
         return True
 
+    def waits_no_more(self, life: Life) -> None:
+        """It has no place that it could wait for."""
+        self._waiting.pop(life.name, None)
+
     def tell_waits(self) -> None:
         """Who has waited for long is named, each reason once."""
         if self.tell_waits_at is None or self.now < self.tell_waits_at:

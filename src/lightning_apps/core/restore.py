@@ -241,6 +241,7 @@ def _part(coordinator: Coordinator, life: Life, now: float) -> None:
         life.calls.put_back(call, now, RESUMED)
     life.held, life.tracking = [], False
     life.gone()
+    coordinator.crew.waits_no_more(life)
 
 
 REPEATED: dict[str, Callable[..., None]] = {

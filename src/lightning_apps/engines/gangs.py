@@ -116,6 +116,10 @@ class Gangs:
         self._slots[place] = Slot(found, number)
         return found is group
 
+    def has(self, group: str) -> bool:
+        """Whether anybody is left of the gang with this id."""
+        return any(each.id == group for each in self._formed.values())
+
     def slot_of(self, place: str) -> Slot | None:
         """Its place in a gang that has formed."""
         return self._slots.get(place)

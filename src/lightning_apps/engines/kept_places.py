@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -14,6 +14,7 @@ from ..ports import Placement
 from .gangs import Group
 
 T = TypeVar("T")
+GANG = "gang."
 
 
 class Kept(msgspec.Struct):
@@ -55,6 +56,13 @@ class KeptPlaces:
         """It has ended."""
         self._remove(self._path(place))
 
+    def all(self) -> tuple[list[Kept], list[str]]:
+        """The places and the gangs that are written down."""
+        names = [name for name in os.listdir(self._folder) if not name.endswith(".new")]
+        groups = [unquote(name.removeprefix(GANG)) for name in names if name.startswith(GANG)]
+        found = (self._read(os.path.join(self._folder, name), Kept) for name in names if not name.startswith(GANG))
+        return [kept for kept in found if kept is not None], groups
+
     def keep_group(self, group: Group) -> None:
         """A gang has formed."""
         self._write(self._group_path(group.id), group)
@@ -72,7 +80,7 @@ class KeptPlaces:
         return os.path.join(self._folder, place.replace(os.sep, "_"))
 
     def _group_path(self, group: str) -> str:
-        return os.path.join(self._folder, f"gang.{quote(group, safe='')}")
+        return os.path.join(self._folder, f"{GANG}{quote(group, safe='')}")
 
     def _write(self, path: str, value: Kept | Group) -> None:
         with open(f"{path}.new", "wb", opener=_private) as file:

@@ -277,6 +277,9 @@ class Broker:
         if known is not None and known.actor is not None:
             self._end(known.actor)
             known.order = None
+        elif known is None:  # an earlier broker's, if anybody's
+            with contextlib.suppress(ValueError):
+                self._end(self._ray.get_actor(place))
 
     def _end(self, actor: Any) -> None:
         """Ray only takes note of this: whoever ends before it was passed on leaves an actor that holds what others wait for."""
@@ -306,10 +309,8 @@ class Broker:
                     continue
                 need = ray_fit.need_of(known.order, self._ordered.table)
                 nodes = [each for each in living if not known.where.node or each.id == known.where.node]
-                reason = self._gangs.waits(known.where, living, free) or ray_fit.waiting(
-                    known.order.work, need, nodes, free
-                )
-                self._say(Waits(place, reason))
+                reason = "" if known.beside else self._gangs.waits(known.where, living, free)
+                self._say(Waits(place, reason or ray_fit.waiting(known.order.work, need, nodes, free)))
 
 
 def connect(address: str, namespace: str, own_ip: str) -> Any:

@@ -115,14 +115,13 @@ class RayGangs:
         return tuple(node for number, node in nodes.items() if node and number != where.number)
 
     def waits(self, where: Where, living: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
-        """What the gang waits for; "" if it has its room."""
+        """What the gang waits for; "" where it is none, or one that has been left with less than its room."""
         made = self._made.get(where.group)
-        if (
-            made is None
-            or made.handle is None
-            or self._api.placement_group_table(made.handle).get("state") != "PENDING"
-        ):
+        state = "" if made is None or made.handle is None else self._api.placement_group_table(made.handle).get("state")
+        if made is None or state not in ("PENDING", "CREATED"):
             return ""
+        if state == "CREATED":
+            return f"{made.group.orders[where.number].work} waits for a node of the cluster to start it"
         return ray_fit.waiting_together(made.group.gang, made.needs, living, free)
 
 

@@ -127,6 +127,7 @@ class RemoteEngine:
         self._kept, self._parcels = KeptPlaces(os.path.join(folder, "places")), os.path.join(folder, "parcels")
         self._places: dict[str, Place] = {}
         self._gangs = Gangs()
+        self._swept = False
         self._ended: dict[str, Observed] = {}
         self._packed: dict[str, Parcel] = {}
         self._lock, self._packing = threading.RLock(), threading.Lock()
@@ -180,8 +181,22 @@ class RemoteEngine:
             self._join(kept)
 
     def progressed(self) -> None:
-        """For the keeper."""
+        """For the keeper; and what an earlier host has asked for is taken over by now, or not wanted any more."""
         self._near.progressed()
+        if not self._swept:
+            self._swept = True
+            self._desk.soon(self._sweep)
+
+    def _sweep(self) -> None:
+        places, groups = self._kept.all()
+        for kept in places:
+            if kept.order.place not in self._places:
+                self._launcher.kill(kept.order.place)
+                self._kept.forget(kept.order.place)
+        for group in groups:
+            if not self._gangs.has(group):
+                self._launcher.disband(group)
+                self._kept.forget_group(group)
 
     def place(self, order: Placement) -> None:
         """Have a minder started somewhere; a second time for the same place changes nothing.  Frontends stay near."""
