@@ -79,7 +79,7 @@ def soak(calls: int, out: str, repeat: bool) -> None:
             "RUNS": runs,
             "REPEAT": str(int(repeat)),
         }
-        words = ["-m", "lightning_apps", "run", "app", str(app), "--run-dir", runs, "--open-ui=false"]
+        words = ["-m", "lightning_apps", "run", "app", str(app), "--run-dir", runs, "--without-server"]
         subprocess.run([sys.executable, *words], env=env, check=True, cwd=folder)
     tell(read(path))
     plot(read(path), f"{out}.svg")
