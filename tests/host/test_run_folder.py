@@ -119,3 +119,12 @@ def ended(folder: RunFolder) -> None:
     process.wait()
     entry = run_folder.HostEntry(process.pid, "0", run_folder.boot_id(), os.uname().nodename)
     run_folder.write_json(os.path.join(folder.path, "host.json"), entry)
+
+
+def test_runs_of_the_same_second_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    made = [make(tmp_path) for _ in range(12)]
+    for number, folder in enumerate(made):
+        os.utime(os.path.join(folder.path, "app.json"), ns=(0, number))
+    made.insert(0, make(tmp_path, -1))
+
+    assert run_folder.all_runs(str(tmp_path / "runs")) == [folder.id for folder in made]

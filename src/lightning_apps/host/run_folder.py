@@ -220,11 +220,14 @@ def find(settings: Settings, wanted: str, app_file: str) -> RunFolder:
 
 
 def all_runs(base: str) -> list[str]:
-    """The ids of the runs in a folder, oldest first."""
-    try:
-        return sorted(name for name in os.listdir(base) if os.path.exists(os.path.join(base, name, "app.json")))
-    except OSError:
-        return []
+    """The ids of the runs in a folder, oldest first; ids of the same second say nothing, so what was written then does."""
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir(base):
+            with contextlib.suppress(OSError):
+                written = os.stat(os.path.join(base, name, "app.json")).st_mtime_ns
+                found.append((name.partition("-")[0], written, name))
+    return [name for _, _, name in sorted(found)]
 
 
 def _app_entry(path: str) -> dict[str, Any]:
