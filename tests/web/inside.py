@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
 import json
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lightning_apps.web.behind import Behind, Doors
 from lightning_apps.web.crossing import Secrets
 from lightning_apps.web.doors import FrontDoor
+from lightning_apps.web.outlet import lending
 
 
 @contextlib.contextmanager
@@ -132,6 +135,22 @@ async def _megabyte(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
     await send({"type": "http.response.body", "body": bytes(1 << 20)})
 
 
+async def _numbers(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
+    """A body of a length that is given, in pieces of all sizes, each byte of which tells its place."""
+    body = numbers(int(scope["query_string"]))
+    await _start(send, 200, (b"content-length", b"%d" % len(body)))
+    at, size = 0, 1
+    while at < len(body):
+        await send({"type": "http.response.body", "body": body[at : at + size], "more_body": True})
+        at, size = at + size, size * 3
+    await send({"type": "http.response.body", "body": b""})
+
+
+def numbers(length: int) -> bytes:
+    """Bytes of which none repeats for long."""
+    return array.array("I", range(length // 4 + 1)).tobytes()[:length]
+
+
 async def _forever(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
     """Events without an end, until the client leaves."""
     await _start(send, 200, (b"content-type", b"text/event-stream"))
@@ -141,6 +160,15 @@ async def _forever(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
         number += 1
         await send({"type": "http.response.body", "body": b"data: %d\n\n" % number, "more_body": True})
         await asyncio.wait([left], timeout=0.01)
+
+
+async def _counted_forever(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
+    """More than anybody reads, until the client leaves."""
+    await _start(send, 200, (b"content-length", b"1000000000000"))
+    left = asyncio.ensure_future(_until_left(receive, seen))
+    while not left.done():
+        await send({"type": "http.response.body", "body": bytes(1 << 16), "more_body": True})
+        await asyncio.sleep(0)
 
 
 async def _until_left(receive: Any, seen: Seen) -> None:
@@ -155,7 +183,8 @@ async def _silent(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
 
 async def _flood(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
     """As much as is taken: counts what it could send."""
-    await _start(send)
+    length = [(b"content-length", b"%d" % (2000 << 16))] if scope["path"].endswith("counted-flood") else []
+    await _start(send, 200, *length)
     for _ in range(2000):
         await send({"type": "http.response.body", "body": bytes(1 << 16), "more_body": True})
         seen.received += 1 << 16
@@ -189,7 +218,8 @@ async def _unchanged(scope: Any, receive: Any, send: Any, seen: Seen) -> None:
 
 
 HTTP = {
-    "megabyte": _megabyte, "forever": _forever, "silent": _silent, "flood": _flood, "slow": _slow, "early": _early,
+    "megabyte": _megabyte, "forever": _forever, "silent": _silent, "flood": _flood, "counted-flood": _flood,
+    "counted-forever": _counted_forever, "numbers": _numbers, "slow": _slow, "early": _early,
     "moved": _moved, "unchanged": _unchanged,
 }  # fmt: skip
 
@@ -219,5 +249,5 @@ def front_door(
     doors = Doors()
     for key, each in behind.items():
         doors.put(key, each)
-    with served(FrontDoor(doors, secrets, **options)) as address:
+    with served(FrontDoor(doors, secrets, **options), http=lending(HttpToolsProtocol)) as address:
         yield address, doors

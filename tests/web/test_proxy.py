@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as open_websocket
 
 from lightning_apps.web.behind import Behind
 from lightning_apps.web.crossing import Secrets
-from web.inside import Seen, Talk, front_door, inside, served
+from lightning_apps.web.doors import FrontDoor
+from lightning_apps.web.outlet import lending
+from web.inside import Seen, Talk, front_door, inside, numbers, served
 
 Eventually = Callable[..., Any]
 SECRETS = Secrets(cookies=frozenset({"lightning"}), bearer=True, query=frozenset({"token"}))
@@ -89,6 +92,52 @@ def test_bodies_arrive_counted_and_chunked(house: House) -> None:
 def test_a_large_answer_is_whole(house: House) -> None:
     for path in ("/w/in/megabyte", "/f/in/megabyte"):
         assert house.ask(path).read() == bytes(1 << 20)
+
+
+def test_long_answers_of_a_known_length_come_one_after_another_unchanged(house: House) -> None:
+    connection = http.client.HTTPConnection(house.host, house.port, timeout=20)
+    lengths = [3_000_000, 10, 700_000, 131_072, 5_000_000]
+    for length, door in itertools.product(lengths, ("/w/in", "/f/in")):
+        connection.request("GET", f"{door}/numbers?{length}")
+        assert connection.getresponse().read() == numbers(length)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_long_answers_out_of_tcp_stay_in_the_kernel_where_nothing_is_encrypted(house: House, loop: str) -> None:
+    front = FrontDoor(house.doors)
+    with served(front, http=lending(HttpToolsProtocol), loop=loop) as address:
+        for path, pipes in (("/f/in/numbers?1000000", 0), ("/w/in/numbers?1000", 0), ("/w/in/numbers?1000000", 1)):
+            with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20) as line:
+                line.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                answer = http.client.HTTPResponse(line)
+                answer.begin()
+                assert answer.read() == numbers(int(path.rpartition("?")[2]))
+            assert len(front._proxy._pipes._free) == pipes, path
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_long_answer_ends_it_inside(forgetful: House) -> None:
+    connection = forgetful.raw(b"GET /w/in/counted-forever HTTP/1.1\r\nHost: x\r\n\r\n")
+    received = 0
+    while received < 1 << 20:
+        received += len(connection.recv(1 << 16))
+    connection.close()
+
+    assert forgetful.seen.left.wait(10)
+
+
+def test_two_requests_at_once_are_answered_in_order(house: House) -> None:
+    asked = b"GET /w/in/numbers?3000000 HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /w/in/numbers?2000000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    heard = b""
+    with house.raw(asked) as connection:
+        connection.recv(1, socket.MSG_PEEK)  # the first answer has begun
+        connection.sendall(last)
+        while more := connection.recv(1 << 20):
+            heard += more
+
+    _, _, rest = heard.partition(b"\r\n\r\n")
+    assert rest[:3_000_000] == numbers(3_000_000)
+    assert rest[3_000_000:].partition(b"\r\n\r\n")[2] == numbers(2_000_000)
 
 
 def test_many_requests_share_connections(house: House, eventually: Eventually) -> None:
@@ -177,8 +226,11 @@ def test_leaving_before_the_answer_has_begun_is_noticed(forgetful: House) -> Non
     assert forgetful.seen.left.wait(10)
 
 
-def test_a_reader_that_does_not_read_holds_the_server_inside_back(forgetful: House, eventually: Eventually) -> None:
-    connection = forgetful.raw(b"GET /w/in/flood HTTP/1.1\r\nHost: x\r\n\r\n")
+@pytest.mark.parametrize("what", ["flood", "counted-flood"])
+def test_a_reader_that_does_not_read_holds_the_server_inside_back(
+    forgetful: House, eventually: Eventually, what: str
+) -> None:
+    connection = forgetful.raw(f"GET /w/in/{what} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     connection.recv(10)
     seen = [-1, 0]
 
@@ -242,6 +294,13 @@ def test_what_is_no_answer_becomes_a_502(house: House, said: bytes) -> None:
 
 def test_half_an_answer_is_not_passed_off_as_a_whole_one(house: House) -> None:
     answer = answered_by(house, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
+
+
+def test_half_of_a_long_answer_is_not_passed_off_as_a_whole_one(house: House) -> None:
+    answer = answered_by(house, b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + bytes(3_000_000))
 
     with pytest.raises(http.client.IncompleteRead):
         answer.read()

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import cast
 
 from ..base.errors import LightningError
+from .pump import Pipe, Pump
 from .response_reader import BadAnswer, ResponseReader
 
 PLENTY = 512 << 10  # bytes read and not yet passed on, after which a server inside has to wait
+LONG = 128 << 10  # bytes of a body still to come that are worth a pump
 IDLE = 3.0  # seconds a connection is kept: most servers close theirs after five
 FRESH = 1.0  # seconds of idleness after which what cannot be repeated takes a new connection
 KEPT = 64  # idle connections to one server
@@ -41,6 +43,8 @@ class Connection(asyncio.Protocol):
         self._heard: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._full = self._paused = False
+        self.to_pour = False  # whether a long body is left in the socket for `pour`
+        self._pump: Pump | None = None
 
     # -- what the loop calls -------------------------------------------------------------------------------
 
@@ -61,7 +65,7 @@ class Connection(asyncio.Protocol):
         else:
             self._pieces += pieces
             self._held += len(data)
-            if self._held > PLENTY and not self._paused:
+            if (self._held > PLENTY or self.poured) and not self._paused:
                 self._paused = True
                 self.transport.pause_reading()
         self._wake()
@@ -72,10 +76,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.gone = True
         if self._reader is not None and not self._reader.done and self._error is None:
-            try:
-                self._reader.end()
-            except BadAnswer as cut:
-                self._error = cut
+            self._end(self._reader)
         self._wake()
         if self._room is not None and not self._room.done():
             self._room.set_exception(Closing("The server inside is gone."))
@@ -88,15 +89,26 @@ class Connection(asyncio.Protocol):
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
+    def _end(self, reader: ResponseReader) -> None:
+        try:
+            reader.end()
+        except BadAnswer as cut:
+            self._error = cut
+
     def _wake(self) -> None:
         if self._heard is not None and not self._heard.done():
             self._heard.set_result(None)
 
     # -- what the proxy calls ------------------------------------------------------------------------------
 
-    def begin(self, method: str, head: bytes) -> ResponseReader:
-        """Send the head of a request; what comes back is read by the returned reader."""
+    def begin(self, method: str, head: bytes, to_pour: bool = False) -> ResponseReader:
+        """Send the head of a request; what comes back is read by the returned reader.
+
+        Args:
+            to_pour: leave a long body in the socket, for `pour`.
+        """
         self._reader, self._error, self.silent = ResponseReader(method), None, True
+        self.to_pour = to_pour
         self.transport.write(head)
         return self._reader
 
@@ -121,7 +133,7 @@ class Connection(asyncio.Protocol):
         """
         reader = self._reader
         assert reader is not None
-        if not (self._pieces or reader.done or self.gone or self._error):
+        if not (self._pieces or reader.done or self.gone or self._error or self.ready_to_pour):
             self._heard = self._loop.create_future()
             try:
                 await self._heard
@@ -130,10 +142,48 @@ class Connection(asyncio.Protocol):
         if self._error is not None and not self._pieces:
             raise self._error
         pieces, self._pieces, self._held = self._pieces, deque(), 0
+        if not self.poured:
+            self._resume()
+        return pieces
+
+    def _resume(self) -> None:
         if self._paused and not self.gone:
             self._paused = False
             self.transport.resume_reading()
-        return pieces
+
+    @property
+    def poured(self) -> bool:
+        """Whether what is still to come is left in the socket."""
+        return self.to_pour and self._reader is not None and self._reader.counted >= LONG
+
+    @property
+    def ready_to_pour(self) -> bool:
+        """Whether `pour` is what comes next."""
+        return self._paused and self.poured and not self._pieces
+
+    async def pour(self, target: int, pipe: Pipe) -> int:
+        """Write what is still to come to a descriptor, through a pipe; how many bytes that were.
+
+        Raises:
+            BadAnswer: the answer is cut off.
+            Refused: the target takes no more.
+            OSError: it cannot be done here; nothing was written.
+        """
+        reader = self._reader
+        assert reader is not None
+        count = reader.counted
+        self._pump = pump = Pump(self.transport.get_extra_info("socket").fileno(), target, count, pipe)
+        try:
+            await pump.run()
+        finally:
+            self._pump = None
+            reader.passed(count - pump.left)
+        if self._error is None and not reader.done:
+            self._end(reader)
+        if self._error is not None:
+            raise self._error
+        self._resume()
+        return count
 
     @property
     def usable(self) -> bool:
@@ -149,6 +199,8 @@ class Connection(asyncio.Protocol):
         if self._error is None and self._reader is not None and not self._reader.done:
             self._error = BadAnswer("The connection to the server inside was given up.")
         self._wake()
+        if self._pump is not None:
+            self._pump.stop()
         self.transport.abort()
 
 

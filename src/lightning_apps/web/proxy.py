@@ -8,6 +8,8 @@ from starlette.types import Receive, Scope, Send
 
 from .crossing import Door, Framing, Secrets, Smuggled, framing, outward, request_head, target
 from .inner import Connection, Pool
+from .outlet import Outlet, outlet_of
+from .pump import Pipes, Refused, Unsupported
 from .response_reader import BadAnswer, ResponseReader
 
 REPEATABLE = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -23,7 +25,7 @@ class Proxy:
     """
 
     def __init__(self, pool: Pool, secrets: Secrets) -> None:
-        self._pool, self._secrets = pool, secrets
+        self._pool, self._secrets, self._pipes = pool, secrets, Pipes()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send, door: Door, rest: bytes) -> None:
         """Answer with what the server inside answers.
@@ -39,7 +41,7 @@ class Proxy:
             await _refuse(send, 400, str(error))
             return
         repeatable = scope["method"] in REPEATABLE and frame == Framing()
-        exchange = Exchange(scope, receive, send, door, self._secrets)
+        exchange = Exchange(scope, receive, send, door, self._secrets, self._pipes)
         served = False
         while not served:
             connection, new = await self._pool.take(door.address, repeatable=repeatable)
@@ -52,14 +54,16 @@ class Proxy:
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, door: Door, secrets: Secrets) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, door: Door, secrets: Secrets, pipes: Pipes) -> None:
         self._scope, self._receive, self._send = scope, receive, send
-        self._door, self._secrets = door, secrets
+        self._door, self._secrets, self._pipes = door, secrets, pipes
+        tcp = not door.address.startswith("unix:")  # out of a Unix socket the kernel copies all the same
+        self._outlet = outlet_of(scope) if tcp and pipes.usable else None
         self._started = False
 
     async def run(self, connection: Connection, head: bytes, frame: Framing, *, once: bool) -> bool:
         """Whether it is over; False if the connection was closed before a word was said and this was not to be said `once`."""
-        reader = connection.begin(self._scope["method"], head)
+        reader = connection.begin(self._scope["method"], head, self._outlet is not None)
         watcher = _Watcher(self._receive, connection, frame)
         try:
             await self._answer(connection, reader)
@@ -77,6 +81,8 @@ class Exchange:
     async def _answer(self, connection: Connection, reader: ResponseReader) -> None:
         done = False
         while not done:
+            if self._started and self._outlet is not None and connection.ready_to_pour:
+                await self._pour(connection, self._outlet)
             pieces = list(await connection.read())
             done = reader.done
             if not self._started and reader.status:
@@ -88,6 +94,31 @@ class Exchange:
             for number, piece in enumerate(pieces, 1):
                 more = not done or number < len(pieces)
                 await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def _pour(self, connection: Connection, outlet: Outlet) -> None:
+        """What is left of a long body goes from socket to socket; where that cannot be, `connection` goes on as before."""
+        pipe = self._pipes.take()
+        if pipe is None:
+            connection.to_pour = False
+            return
+        try:
+            target = await outlet.lend(self._send)
+            if target is not None:
+                outlet.take_back(await connection.pour(target, pipe))
+        except Refused:
+            await self._gone(connection, outlet)
+        except OSError as error:
+            self._pipes.usable = not isinstance(error, Unsupported)  # else there are too few descriptors for now
+        finally:
+            connection.to_pour = False
+            self._pipes.give_back(pipe)
+
+    async def _gone(self, connection: Connection, outlet: Outlet) -> None:
+        """The client takes no more, which our server is yet to notice."""
+        connection.abort()
+        outlet.cut()
+        while (await self._receive())["type"] != "http.disconnect":
+            """It sends something still."""
 
     async def _broken(self, error: BadAnswer) -> None:
         """Where the answer has begun nothing can be said; the server drops the connection, as the answer is not complete."""

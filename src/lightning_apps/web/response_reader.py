@@ -73,6 +73,16 @@ class ResponseReader:
         if not self.done:
             raise BadAnswer("The server inside closed its connection in the middle of an answer.")
 
+    @property
+    def counted(self) -> int:
+        """Bytes still to come of a body whose length was given; 0 if none are, or nobody knows."""
+        return self._left if self._take == self._counted and not self.done else 0
+
+    def passed(self, count: int) -> None:
+        """So many of them went by elsewhere."""
+        self._left -= count
+        self.done = not self._left
+
     # -- the parts of a response, each takes from the front and returns the rest ---------------------------
 
     def _head(self, data: bytes, pieces: list[bytes]) -> bytes:

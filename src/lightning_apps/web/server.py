@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from ..base.settings import Settings
 from .limits import limited
+from .outlet import lending
 
 FAREWELL = 0.5  # seconds that answers under way have at the end
 CONNECTIONS = 4096  # besides streams
@@ -85,7 +86,7 @@ def _server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
     server = uvicorn.Server(config)
     config.load()
     if config.http_protocol_class.__module__.endswith("httptools_impl"):  # h11 has a bound of its own
-        config.http_protocol_class = limited(config.http_protocol_class)
+        config.http_protocol_class = lending(limited(config.http_protocol_class))
     server.lifespan = config.lifespan_class(config)
     return server
 
