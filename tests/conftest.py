@@ -100,7 +100,7 @@ class CommandProcess:
         eventually(printed_or_over, timeout, what=lambda: f"{text!r} on {stream}\n{self.report()}")
         assert text in getattr(self, stream), f"the process ended without {text!r} on {stream}\n{self.report()}"
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 90.0) -> int:
         """The exit code; fails when the process has not ended after `timeout` seconds."""
         try:
             return self.process.wait(timeout)

@@ -74,7 +74,7 @@ class Player:
     def __init__(self, way: Way, command_line: Any) -> None:
         self.way, self.line = way, command_line
 
-    def __call__(self, body: str, *, code: int = 0, timeout: float = 30.0, **env: str) -> Played:
+    def __call__(self, body: str, *, code: int = 0, timeout: float = 90.0, **env: str) -> Played:
         """Run `PRELUDE`, `body` (which defines `Root`) and an app of it; fails unless it ends with `code`."""
         path = self.line.app(PRELUDE + body + ("" if "LightningApp(" in body else ENDING))
         ran = self.line.run("run", "app", path, "--without-server", timeout=timeout, env={**self.way.env, **env})
