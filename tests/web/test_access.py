@@ -49,12 +49,19 @@ def bearer(token: str) -> dict[str, str]:
 # on loopback ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:7501", "localhost:7501", "LOCALHOST", "[::1]:80", "localhost.:9"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:7501", "localhost:7501", "LOCALHOST", "127.0.0.2:7501", "[::1]:80", "localhost.:9"]
+)
 def test_programs_on_this_machine_enter(host: str) -> None:
     assert decide(LOCAL, ask({"host": host}, "POST")).status == 0
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost@evil.example", "[::2]:80"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example", "127.0.0.1.evil.example", "127.evil", "1127.0.0.1", "127.0.0.1.1", "", "localhost@evil.example", "[::2]:80",
+    ],
+)  # fmt: skip
 def test_other_names_are_not_served_whatever_they_resolve_to(host: str) -> None:
     assert decide(LOCAL, ask({"host": host, **bearer(LOCAL.operator)})).status in (400, 421)
 

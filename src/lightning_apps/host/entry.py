@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..base.errors import UsageError
 from ..base.settings import Settings
-from ..web.access import LOOPBACK, Access, name_of, operator_token, viewer_token
+from ..web.access import Access, is_loopback, name_of, operator_token, viewer_token
 from .run_folder import RunFolder
 
 TOKEN = "LIGHTNING_APP_TOKEN"
@@ -70,18 +70,6 @@ def _from_file(path: str | None) -> str:
     if not found:
         raise UsageError(f"--token-file {path} is empty.")
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that address."""
-    if host in LOOPBACK:
-        return True
-    import ipaddress  # takes a while, and hardly anybody needs it
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_certificate(settings: Settings) -> None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|[A-Za-z0-9._-]*)(:[0-9]{0,5})?")
 FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-original-host")
@@ -86,8 +86,8 @@ def decide(access: Access, asking: Asking) -> Verdict:
     name = name_of(host)
     if HOST.fullmatch(host) is None:
         return Verdict(400, "The Host header of the request names no host.")
-    local = name in LOOPBACK and not came_through(headers)
-    if not (access.any_name or name in access.names or name in LOOPBACK):
+    local = is_loopback(name) and not came_through(headers)
+    if not (access.any_name or name in access.names or is_loopback(name)):
         return Verdict(421, f"This app does not answer to the name {name!r}; --allow-host {name} says that it should.")
     if (stranger := _stranger(access, asking, host)) is not None:
         return Verdict(403, stranger)
@@ -110,7 +110,11 @@ def _stranger(access: Access, asking: Asking, host: str) -> str | None:
         if said in ("none", "same-origin") and _ours(access, origin, asking, host):
             return None
         there = origin.partition("://")[2]
-        way_out = f"; --allow-host {there} says that it may" if name_of(there) in access.names | LOOPBACK else ""
+        way_out = (
+            f"; --allow-host {there} says that it may"
+            if name_of(there) in access.names or is_loopback(name_of(there))
+            else ""
+        )
         return f"A page of {origin[:200]} may not use this app{way_out}."
     if said in ("none", "same-origin") or _visits(asking):
         return None
@@ -128,6 +132,11 @@ def _ours(access: Access, origin: str, asking: Asking, host: str) -> bool:
     if f"{name}:{port}" in access.places:
         return True
     return name in access.names and port in (PORTS[kind], _with_port(host, kind)[1] if name_of(host) == name else "")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether this name, or address, is this machine's alone, whatever a name server says."""
+    return LOOPBACK.fullmatch(name) is not None
 
 
 def came_through(headers: Mapping[str, str]) -> bool:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..base.showing import encode
 from ..base.status import WorkStageStatus, WorkStatus
-from .access import LOOPBACK, OPERATOR, VIEWER, came_through, name_of, outer_scheme, viewer_token
+from .access import OPERATOR, VIEWER, came_through, is_loopback, name_of, outer_scheme, viewer_token
 from .answers import guarded, json_answer, refusal
 from .board import Board
 from .context import Context
@@ -119,6 +119,6 @@ def _share(context: Context, request: Request) -> Response:
 def _seen_from_there(context: Context, request: Request) -> str:
     """Where the app is for whoever asks: behind a proxy it is somewhere else than the app itself knows."""
     headers = request.headers
-    if not context.root_path and not came_through(headers) and name_of(headers.get("host", "")) in LOOPBACK:
+    if not context.root_path and not came_through(headers) and is_loopback(name_of(headers.get("host", ""))):
         return context.address
     return f"{outer_scheme(request.scope['scheme'], headers)}://{headers.get('host')}{context.root_path}"
