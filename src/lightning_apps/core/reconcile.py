@@ -12,6 +12,8 @@ from ..model.flow import LightningFlow
 
 Coordinator = Any  # it is defined in terms of `restore`, which uses this
 
+WAY_OUT = "That is refused because of --strict: leave it out, or let a flow's load_state_dict take up what is gone and set what is new."
+
 
 def reconcile(coordinator: Coordinator, former: Mapping[str, Mapping[str, Any]]) -> None:
     """After a restore: tell of attributes that are gone or new, let flows migrate, and drop what the code does not know.
@@ -33,7 +35,7 @@ def reconcile(coordinator: Coordinator, former: Mapping[str, Mapping[str, Any]])
         refused += [] if by else lines
         told += [Say("info" if by else "warning", line) for line in lines]
     if refused and coordinator.options.strict:
-        raise StateMismatch(" ".join(refused))
+        raise StateMismatch(f"{' '.join(refused)} {WAY_OUT}")
     for say in told:
         coordinator.ledger.emit(say)
     migrating = [flow for flow in coordinator.tree.values() if _migrates(flow)]
