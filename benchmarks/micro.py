@@ -68,7 +68,7 @@ def turn(kilobytes: int = 0, works: int = 0) -> Case:
         nonlocal offset
         offset += 1
         change = m.Changed(0, (m.Change(("count",), m.SET, offset),))
-        coordinator.step([m.Said(place, offset, change, b"")], float(offset))
+        coordinator.step([m.Said(place, offset, change, b"")], offset / 1000)  # looks at layouts come by time
 
     return operation
 
