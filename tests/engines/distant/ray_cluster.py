@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from conftest import CommandLine, CommandProcess, eventually
+from engines.distant.plain_lab import PlainLab
 from lab import Lab, Machine
+from lightning_apps.model.binding import free_port
 
 RAY = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
 # what Ray's own detection is told does not matter to us, but makes a node that came back usable again sooner
@@ -34,7 +36,9 @@ class RayCluster:
         self.environ = {
             **QUICK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0",
         }  # fmt: skip
-        self.address = f"{lab[0].ip}:6379"
+        self.plain = isinstance(lab, PlainLab)
+        self.port = free_port() if self.plain else 6379
+        self.address = f"{lab[0].ip}:{self.port}"
         self.daemons: dict[int, subprocess.Popen[bytes]] = {}
         self._boots, self._headless = 0, False
 
@@ -45,7 +49,7 @@ class RayCluster:
         self.until(len(self.lab.machines))
 
     def start_head(self) -> None:
-        self._start(self.lab[0], "--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false")
+        self._start(self.lab[0], "--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false")
         there = self.folder / f"0.{self._boots}" / "ray_current_cluster"
         eventually(there.exists, 40.0, what=self.report)
 
@@ -59,7 +63,8 @@ class RayCluster:
             self.daemons[machine.number] = machine.start(
                 [sys.executable, "-c", RAY, "start", "--block", f"--node-ip-address={machine.ip}", f"--temp-dir={sessions}",
                  "--object-store-memory=100000000", "--disable-usage-stats", *words],
-                env={**os.environ, **self.environ}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, **self.environ, "MACHINE": machine.name},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
     def until(self, nodes: int) -> None:
@@ -106,7 +111,7 @@ class RayCluster:
             self.renew()
         arguments = [
             *self.lab[0].entering(line.folder), sys.executable, "-m", "lightning_apps", "run", "app", str(app), "--engine", "ray",
-            "--address", self.address, "--open-ui", "false", *words,
+            "--address", self.address, "--open-ui", "false", *(["--advertise-host", "127.0.0.1"] if self.plain else []), *words,
             *[word for name, value in (env or {}).items() for word in ("--env", f"{name}={value}")],
         ]  # fmt: skip
         # --advertise-host is left out on purpose: the way to the cluster says which address it is

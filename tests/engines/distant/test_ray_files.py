@@ -28,7 +28,7 @@ class Writer(L.LightningWork):
 
     def run(self):
         data = os.urandom(SIZE)
-        self.digest, self.where = digest(data), os.uname().nodename
+        self.digest, self.where = digest(data), os.environ["MACHINE"]
         with open("big.bin", "wb") as file:
             file.write(data)
         self.path = Path("big.bin")
@@ -44,7 +44,7 @@ class Reader(L.LightningWork):
         self.said = self.where = ""
 
     def run(self, path, payload):
-        self.where = os.uname().nodename
+        self.where = os.environ["MACHINE"]
         with open(path, "rb") as file:
             seen = digest(file.read())
         self.drive.get("note.txt", overwrite=True)

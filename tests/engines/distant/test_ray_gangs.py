@@ -23,7 +23,7 @@ class Node(L.LightningWork):
         super().__init__(parallel=True, start_with_flow=False, cloud_compute=compute)
 
     def run(self):
-        print("begun", self.name, self.attempt, os.uname().nodename, flush=True)
+        print("begun", self.name, self.attempt, os.environ["MACHINE"], flush=True)
         while not os.path.exists(os.environ["FINISH"]):
             time.sleep(0.02)
 

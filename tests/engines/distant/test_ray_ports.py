@@ -25,7 +25,7 @@ class Serve(L.LightningWork):
 
     def run(self):
         state = AppState(my_affiliation=())
-        state.greeting = f"{state.greeting} from {os.uname().nodename}"
+        state.greeting = f"{state.greeting} from {os.environ['MACHINE']}"
         try:
             urllib.request.urlopen(os.environ["LIGHTNING_APP_STATE_URL"] + "/api/v1/state")
         except urllib.error.HTTPError as error:
@@ -33,7 +33,7 @@ class Serve(L.LightningWork):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                text = f"{self.path} on {os.uname().nodename}".encode()
+                text = f"{self.path} on {os.environ['MACHINE']}".encode()
                 self.send_response(200)
                 self.send_header("content-length", str(len(text)))
                 self.end_headers()
