@@ -109,6 +109,7 @@ def host_of(folder: Path) -> int:
 WRITER = """
 from lightning_apps.storage.drive import Drive
 drive = Drive("lit://d", component_name="root.a", root_folder={folder!r})
+drive.put("out")
 print("begins", flush=True)
 while True:
     drive.put("out")

@@ -222,6 +222,19 @@ def test_a_host_that_is_killed_while_the_app_ends_loses_no_more_than_last_words(
     assert os.path.exists(command_line.folder / "root.busy.2")
 
 
+def test_an_app_whose_host_is_killed_when_it_has_ended_leaves_with_the_code_that_it_had_ended_with(
+    command_line: CommandLine,
+) -> None:
+    (command_line.folder / "enough").touch()
+    (command_line.folder / "kill").touch()
+
+    process = start(command_line)
+
+    assert process.wait() == 0, process.report()
+    process.assert_nothing_left()
+    assert "The process of the flow was ended by SIGKILL while it ended the app." in process.stderr
+
+
 def test_an_app_whose_end_was_recorded_and_not_carried_out_is_not_gone_on_with(command_line: CommandLine) -> None:
     (command_line.folder / "fail").touch()
     process = start(command_line)

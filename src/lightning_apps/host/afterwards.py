@@ -1,4 +1,4 @@
-"""What somebody at a terminal is told when a run is over: how it is taken up again.  Knows neither processes nor the flow."""
+"""When a run is over: how it ended, and what a terminal is told of how it is taken up again.  Knows neither processes nor the flow."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def tell_how_to_go_on(code: int, folder: RunFolder, file: str, run_dir: str | No
         return
     where = f" --run-dir {shlex.quote(run_dir)}" if run_dir else ""
     log.info(f"{ADVICE[code]}: lightning run app {shlex.quote(os.fspath(file))} --resume {folder.id}{where}")
+
+
+def code_of(folder: RunFolder) -> int:
+    """The exit code that the app of a run has recorded before its process was killed; 1 if it has none."""
+    try:
+        with History(folder.journal) as history:
+            return int(history.get("ended") or "1")
+    except LightningError:
+        return 1
 
 
 def _begun(folder: RunFolder) -> bool:

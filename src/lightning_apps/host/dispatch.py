@@ -27,7 +27,7 @@ from ..worker import placed
 from ..worker.rehearsal import rehearse
 from ..worker.surroundings import LOAD_LOG, output_to
 from . import distant, zygote
-from .afterwards import tell_how_to_go_on
+from .afterwards import code_of, tell_how_to_go_on
 from .host import Host
 from .keeper import Keeper
 from .loader import load_app, loaded_app
@@ -79,7 +79,9 @@ def run_file(path: str, settings: Settings, host: RunsApp = run_host) -> int:
             return load_app(path, settings.argv)
 
     bodies = Bodies(load, run, placed.main, rehearse)
-    code = Keeper(bodies, settings, log, folder.logs, None).run()
+    watch = Keeper(bodies, settings, log, folder.logs, None)
+    code = watch.run()
+    code = code_of(folder) if watch.cut_off else code
     if sys.stderr.isatty():
         tell_how_to_go_on(code, folder, path, settings.run_dir, log)
     distant.clear(settings)

@@ -65,6 +65,9 @@ class Keeper:
         bodies: what the other processes do.
         folder: where the output of workers is.
         host: an embedded host, which is our parent; without one, the zygote forks the host.
+
+    Attributes:
+        cut_off: whether the host was killed when its app had ended: what with is in the journal.
     """
 
     def __init__(self, bodies: zygote.Bodies, settings: Settings, log: Log, folder: str, host: Child | None) -> None:
@@ -73,6 +76,7 @@ class Keeper:
         self._host = host or Child()
         self._end = Ending()
         self._ended: dict[str, Exited] = {}
+        self.cut_off = False
         self._deaths = 0  # of hosts, since one of them has recorded a turn
         self._loop = Loop()
         self._follower = Follower(folder, settings)
@@ -289,6 +293,9 @@ class Keeper:
             return
         if crashed:
             self._log.error(f"The process of the flow was ended by {_name(-code)}; its works are ended with it.")
+        elif code < 0 and not end.first:
+            self.cut_off = True
+            self._log.warning(f"The process of the flow was ended by {_name(-code)} while it ended the app.")
         self._finish(code if code >= 0 else 128 + end.first if end.first else 1)
 
     def _may_restart(self) -> bool:
