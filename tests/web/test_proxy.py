@@ -242,6 +242,7 @@ def test_a_reader_that_does_not_read_holds_the_server_inside_back(
     eventually(stalled, 20)
     assert forgetful.seen.received < 64 << 20  # of 128 MiB
     connection.close()
+    assert forgetful.seen.left.wait(10)
 
 
 def test_a_server_inside_that_does_not_read_holds_the_upload_back(forgetful: House) -> None:
