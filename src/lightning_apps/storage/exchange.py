@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -194,8 +194,14 @@ class Exchange:
         path = self._store.path(name)
         return path if os.path.exists(path) else self._offers(name) or path
 
+    def _opened(self, name: str) -> BinaryIO:
+        try:
+            return open(self._path(name), "rb")
+        except FileNotFoundError:
+            raise NotFound(f"{name} is not here any more.") from None
+
     def _send_content(self, stream: Stream, name: str, start: int, size: int) -> None:
-        with open(self._path(name), "rb") as file:
+        with self._opened(name) as file:
             size = max(0, min(size, os.fstat(file.fileno()).st_size - start))
             send(stream, ["ok", size])
             if size:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ..base.errors import LightningError, Unreachable
+from ..base.errors import LightningError, NotFound, Unreachable
 from .copying import Progress, _silent, cannot_write, is_full, read_into
 from .exchange import Caller
 from .hashing import Digest
@@ -235,7 +235,7 @@ class Fetcher:
                     with partial.lock:
                         todo.append(piece)
                     tries += 1
-                    if tries >= TRIES or is_full(error):
+                    if tries >= TRIES or is_full(error) or isinstance(error, NotFound):
                         raise
                     if caller is not None:
                         caller.close()

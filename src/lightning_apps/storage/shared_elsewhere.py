@@ -66,6 +66,10 @@ class SharedElsewhere:
             try:
                 with self._progress("putting", source, offer.size) as self._sending:
                     answer = self.ask(*question, msgspec.to_builtins(offer), [self._home()])
+            except Unreachable:
+                if self._offers.find(offer.content) is not None:
+                    raise
+                answer = CHANGED  # it could not be read to its end as it had been
             finally:
                 self._offers.withdraw(number)
             if answer != CHANGED:
