@@ -37,10 +37,10 @@ def change(mistake: Mistake) -> str:
 
 def column(mistake: Mistake, verdict: str | None, same: set[tuple[str, str]]) -> str:
     """Where a mistake is counted."""
+    if mistake.spoken:
+        return "spoken"  # noticed or not
     if verdict is None or verdict in NOTICED:
         return verdict or "open"
-    if mistake.spoken:
-        return "spoken"
     return "same" if (f"{mistake.module}.{mistake.function}", change(mistake)) in same else verdict
 
 
