@@ -125,6 +125,30 @@ def kill_a_work(run: Run) -> None:
     send(run.rng.choice(run.works() or [0]), signal.SIGKILL)
 
 
+def kill_a_work_in_a_call(run: Run) -> None:
+    """One that is surely in the middle of a call: it is looked at while it stands still."""
+
+    def struck() -> bool:
+        for pid in run.works():
+            send(pid, signal.SIGSTOP)
+            eventually(lambda pid=pid: state_of(pid) in "TZX", what=f"{pid} stands still")
+            said = [entry.what for entry in history.entries(run.history) if entry.pid == pid]
+            send(pid, signal.SIGKILL if said[-1] == "begin" else signal.SIGCONT)
+            if said[-1] == "begin":
+                return True
+        return run.over()
+
+    eventually(struck, 30, what=run.process.report)
+
+
+def state_of(pid: int) -> str:
+    """One letter, as in proc(5); X for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
 def kill_everything(run: Run) -> None:
     run.process.end()
     run.process = run.start("--resume", run.folder.name)
